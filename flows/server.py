@@ -1,0 +1,126 @@
+"""Which Prefect server the flows of this process talk to: the one that PREFECT_API_URL names, or our own on loopback.
+
+Prefect's own embedded server is not used: Ctrl-C ends it before the flow can report its end, kill -9 of the flow leaves
+it running for good, and it never fires a schedule.
+"""
+
+import select
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from filelock import FileLock
+from prefect import get_client
+from prefect.events.worker import EventsWorker
+from prefect.logging.handlers import APILogHandler
+from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, PREFECT_HOME, temporary_settings
+
+from forecasting.errors import ForecastingError, InputError
+
+_START_SECONDS = 120.0
+_STOP_SECONDS = 10.0
+_NO_HEARTBEAT = {PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}  # nobody listens, and every flow run waits a second for it
+
+
+@contextmanager
+def connected(home: Path, with_schedules: bool) -> Iterator[str]:
+    """The API's address inside the block: the server named by PREFECT_API_URL, or our own with its state in `home`.
+
+    Raises InputError where the named one does not answer.
+    """
+    named = PREFECT_API_URL.value()
+    if named:
+        _require_answer(named)
+        yield named
+        return
+    with (
+        own_server(home, with_schedules) as address,
+        temporary_settings({**_NO_HEARTBEAT, PREFECT_HOME: home, PREFECT_API_URL: address}),
+    ):
+        try:
+            yield address
+        finally:
+            _flush()
+
+
+@contextmanager
+def own_server(home: Path, with_schedules: bool) -> Iterator[str]:
+    """A server process for the block: it ends with the block, or with this process however that ends.
+
+    Raises ForecastingError where it does not answer in time; its log is `home/server.log`.
+    """
+    home = home.absolute()
+    home.mkdir(parents=True, exist_ok=True)
+    log = home / "server.log"
+    with FileLock(home / "server.lock"):  # two first starts in one home would both create the tables
+        process = _spawn(home, log, with_schedules)
+        try:
+            address = _first_line(process, log)
+        except BaseException:
+            _stop(process)
+            raise
+    try:
+        yield address
+    finally:
+        _stop(process)
+
+
+def _spawn(home: Path, log: Path, with_schedules: bool) -> subprocess.Popen[str]:
+    mode = "serve" if with_schedules else "run"
+    with log.open("a", encoding="utf-8") as stderr:
+        return subprocess.Popen(
+            [sys.executable, "-m", "flows.server_process", str(home), mode],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            text=True,
+            start_new_session=True,
+        )
+
+
+def _first_line(process: subprocess.Popen[str], log: Path) -> str:
+    """The address that the server writes once it answers."""
+    stdout, deadline = _pipe(process.stdout), time.monotonic() + _START_SECONDS
+    while not select.select([stdout], [], [], 0.2)[0]:
+        if time.monotonic() > deadline:
+            break
+    else:
+        line = stdout.readline().strip()
+        if line:
+            return line
+    raise ForecastingError(f"Prefect's server must answer within {_START_SECONDS:.0f} s, it did not: see {log}")
+
+
+def _stop(process: subprocess.Popen[str]) -> None:
+    _pipe(process.stdin).close()
+    try:
+        process.wait(_STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    finally:
+        _pipe(process.stdout).close()
+
+
+def _require_answer(named: str) -> None:
+    with get_client(sync_client=True) as client:
+        failure = client.api_healthcheck()
+    if failure is not None:
+        raise InputError(
+            f"PREFECT_API_URL must name a server that answers, got {named} ({failure}): start it, or unset it"
+        )
+
+
+def _flush() -> None:
+    """Deliver what Prefect's threads still hold: states of tasks travel as events, and logs in batches."""
+    EventsWorker.drain_all(timeout=_STOP_SECONDS)
+    APILogHandler().flush()
+
+
+def _pipe(stream: IO[str] | None) -> IO[str]:
+    assert stream is not None
+    return stream

@@ -1,0 +1,256 @@
+"""The command line: reads a config, calls the pipeline or a flow, prints what came out, returns an exit code that tells the truth."""
+
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, Any
+
+import typer
+
+from forecasting import __version__
+from forecasting.console import Terminal, print_json, show_outcome
+from forecasting.environment import prefect_home, quiet
+from forecasting.errors import ForecastingError
+
+app = typer.Typer(
+    help="Recurrent forecasters that are promoted only when they beat the best statistical baseline out of sample.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+
+ConfigPath = Annotated[Path, typer.Argument(metavar="CONFIG", help="the pipeline's YAML file")]
+Overrides = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="override a value, e.g. --set task.horizon=24")
+]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="only one JSON line on standard output; progress goes to standard error")
+]
+Strict = Annotated[bool, typer.Option("--strict", help="exit 3 where series were quarantined or fell back")]
+Plain = Annotated[bool, typer.Option("--plain", help="the same stages as plain function calls, without Prefect")]
+Port = Annotated[int, typer.Option(help="loopback port")]
+NoBrowser = Annotated[bool, typer.Option("--no-browser", help="do not open a browser")]
+
+
+@app.command()
+def run(
+    config_path: ConfigPath,
+    overrides: Overrides = None,
+    plain: Plain = False,
+    as_json: AsJson = False,
+    strict: Strict = False,
+) -> None:
+    """Run the whole pipeline: ingest, window, tune, train, backtest, promote, predict, report."""
+    from forecasting.config import load_config
+
+    config = load_config(config_path, overrides)
+    with _terminal(as_json) as terminal:
+        if plain:
+            from forecasting.pipeline import run_all
+
+            summary = run_all(config)
+        else:
+            prefect_home(config.workspace.absolute())
+            from flows.run import run_flow
+
+            summary = run_flow(config)
+        show_outcome(terminal.console, summary, str(config_path))
+    _end(summary, as_json, strict)
+
+
+def _stage(name: str) -> Callable[..., None]:
+    def command(
+        config_path: ConfigPath, overrides: Overrides = None, as_json: AsJson = False, strict: Strict = False
+    ) -> None:
+        from forecasting.config import load_config
+        from forecasting.pipeline import run_stage
+
+        config = load_config(config_path, overrides)
+        with _terminal(as_json):
+            summary = run_stage(name, config)
+        _end(summary, as_json, strict)
+
+    return command
+
+
+for _name, _help in {
+    "window": "Index and check the training windows and cutoffs; names series that are too short.",
+    "tune": "Search settings with Optuna on inner cutoffs, before every evaluation cutoff.",
+    "train": "Fit every network on rows up to the first evaluation cutoff.",
+    "backtest": "Forecast every evaluation cutoff with every network and baseline, and score them.",
+    "promote": "Let the gate decide what is served, and register it as champion.",
+    "monitor": "Score published forecasts on actual values that have arrived; exit 6 on an alert.",
+    "report": "Write the self-contained HTML report.",
+}.items():
+    app.command(_name, help=_help)(_stage(_name))
+
+
+@app.command()
+def ingest(
+    config_path: ConfigPath,
+    overrides: Overrides = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="print the account, write nothing")] = False,
+    as_json: AsJson = False,
+    strict: Strict = False,
+) -> None:
+    """Read the source, check the series, publish a version of the series table."""
+    from forecasting.config import load_config
+    from forecasting.pipeline import ingest_dry, run_stage
+
+    config = load_config(config_path, overrides)
+    with _terminal(as_json) as terminal:
+        summary = ingest_dry(config) if dry_run else run_stage("ingest", config)
+        account = summary if dry_run else summary["stages"]["ingest"]
+        for key in ("n_input", "n_series", "n_rows", "n_quarantined", "reasons", "notes"):
+            terminal.console.print(f"  {key:<14} {account[key]}", markup=False)
+    _end(summary, as_json, strict)
+
+
+@app.command()
+def predict(
+    config_path: ConfigPath,
+    forecaster: Annotated[
+        str | None, typer.Option(help="an evaluated forecaster by name, or all; not published")
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(help="a registered model such as models:/NAME@champion; not published")
+    ] = None,
+    origin: Annotated[
+        str | None, typer.Option(metavar="DS", help="forecast from this ds in place of the newest")
+    ] = None,
+    output: Annotated[Path | None, typer.Option(help="also write the rows to this Parquet file")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="forecast, publish nothing")] = False,
+    overrides: Overrides = None,
+    as_json: AsJson = False,
+    strict: Strict = False,
+) -> None:
+    """Ingest what is new, forecast every series with the champion, publish the forecasts in one commit."""
+    from forecasting.config import load_config
+    from forecasting.pipeline import predict as predict_now
+
+    config = load_config(config_path, overrides)
+    with _terminal(as_json) as terminal:
+        summary = predict_now(config, forecaster=forecaster, model=model, origin=origin, output=output, dry_run=dry_run)
+        for key, value in summary["predict"].items():
+            terminal.console.print(f"  {key:<14} {value}", markup=False, soft_wrap=True)
+    _end(summary, as_json, strict)
+
+
+@app.command()
+def serve(config_path: ConfigPath, overrides: Overrides = None) -> None:
+    """Schedule train, predict and monitor as Prefect deployments on a loopback server that ends with this command."""
+    from forecasting.config import load_config
+
+    config = load_config(config_path, overrides)
+    prefect_home(config.workspace.absolute())
+    from flows.deployments import serve as serve_now
+
+    serve_now(config)
+
+
+@app.command()
+def ui(config_path: ConfigPath, overrides: Overrides = None, port: Port = 5000, no_browser: NoBrowser = False) -> None:
+    """Open the MLflow UI on this pipeline's store."""
+    from forecasting.config import load_config
+    from forecasting.tracking.ui import serve_ui
+
+    config = load_config(config_path, overrides)
+    workspace = config.workspace.absolute()
+    uri = config.tracking.uri or f"sqlite:///{workspace / 'mlflow.db'}"
+    raise typer.Exit(serve_ui(uri, config.tracking.artifacts or str(workspace / "artifacts"), port, not no_browser))
+
+
+@app.command()
+def dashboard(
+    config_path: ConfigPath, overrides: Overrides = None, port: Port = 8501, no_browser: NoBrowser = False
+) -> None:
+    """Open the dashboard: leaderboard, and any series with its forecasts."""
+    from dashboards.launch import launch
+    from forecasting.config import load_config
+
+    config = load_config(config_path, overrides)
+    raise typer.Exit(launch(config.workspace.absolute(), config.name, port, not no_browser))
+
+
+@app.command()
+def forecasters() -> None:
+    """List cells, topologies and baselines with a line each."""
+    from rich.console import Console
+
+    from forecasting.catalogue import catalogue
+
+    console = Console(highlight=False)
+    for title, rows in catalogue().items():
+        console.print(f"[bold]{title}[/]")
+        for name, line in rows:
+            console.print(f"  {name:<18} {line}", markup=False, soft_wrap=True)
+
+
+@app.callback(invoke_without_command=True)
+def _root(version: Annotated[bool, typer.Option("--version", help="print the version")] = False) -> None:
+    if version:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+def _terminal(as_json: bool) -> Any:
+    from contextlib import contextmanager
+
+    from forecasting.pipeline.reporter import reporting
+
+    @contextmanager
+    def listen() -> Any:
+        with Terminal(as_json=as_json) as terminal, reporting(terminal):
+            yield terminal
+
+    return listen()
+
+
+def _end(summary: dict[str, Any], as_json: bool, strict: bool) -> None:
+    if as_json:
+        print_json(summary)
+    ingested = summary.get("stages", {}).get("ingest", {})
+    predicted = summary.get("stages", {}).get("predict") or summary.get("predict") or {}
+    if strict and (ingested.get("n_quarantined") or predicted.get("n_fallback")):
+        raise typer.Exit(3)
+
+
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM as an interrupt, which no `except Exception` on the way up can swallow."""
+
+
+def _on_sigterm(number: int, _: FrameType | None) -> None:
+    raise _Terminated(number)
+
+
+def main() -> None:
+    """The entry point: named errors become one message and their exit code."""
+    quiet()
+    signal.signal(signal.SIGTERM, _on_sigterm)
+    try:
+        app(prog_name="forecast")
+    except ForecastingError as error:
+        _fail(str(error), error.exit_code)
+    except SystemExit as end:
+        if end.code == 130 and isinstance(end.__context__, BaseException):  # what typer makes of an interrupt
+            signal_name, code = ("SIGTERM", 143) if _caused_by_sigterm(end) else ("Ctrl-C", 130)
+            _fail(f"stopped by {signal_name}; what was finished is kept: run the same command again to go on", code)
+        raise
+
+
+def _caused_by_sigterm(error: BaseException | None) -> bool:
+    while error is not None and not isinstance(error, _Terminated):
+        error = error.__cause__ or error.__context__
+    return error is not None
+
+
+def _fail(message: str, code: int) -> None:
+    sys.stderr.write(f"error: {message}\n")
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,247 @@
+"""The whole YAML file of a pipeline as one model: unknown keys refused, every value checked before anything is written.
+
+Component settings are dataclasses beside their components; here they are put together. A null means: adapt to the data.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from forecasting.errors import InputError, unknown
+from forecasting.evaluation.gate import PromotionSettings
+from forecasting.evaluation.metrics import METRICS, primary
+from forecasting.forecasters.baselines import BASELINES, BaselineSettings
+from forecasting.forecasters.recurrent import RecurrentSettings
+from forecasting.freq import parse_freq
+from forecasting.operations.monitoring import MonitoringSettings
+from forecasting.operations.prediction import PredictionSettings
+from forecasting.series.calendar import CALENDAR
+from forecasting.series.cutoffs import EvaluationSettings
+from forecasting.series.quality import QualitySettings
+from forecasting.sources import Source
+from forecasting.tuning.space import Distribution
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Covariates(_Strict):
+    """Names of covariate columns by what is known of them when."""
+
+    static: list[str] = []
+    past: list[str] = []
+    known_future: list[str] = []
+
+
+class Data(_Strict):
+    """Where the series come from and what they are."""
+
+    source: Annotated[Source, Field(discriminator="kind")]
+    freq: int | str
+    timezone: str | None = None
+    season_length: int = Field(ge=1)
+    covariates: Covariates = Covariates()
+    calendar: list[str] = []
+    country: str | None = None  # of the holidays, where `calendar` names them
+    quality: QualitySettings = QualitySettings()
+
+    @field_validator("freq")
+    @classmethod
+    def _freq_is_known(cls, value: int | str) -> int | str:
+        parse_freq(value)
+        return value
+
+    @field_validator("calendar")
+    @classmethod
+    def _calendar_is_known(cls, value: list[str]) -> list[str]:
+        for name in value:
+            if name not in CALENDAR:
+                raise unknown("data.calendar", name, list(CALENDAR), "data.calendar")
+        return value
+
+
+class TaskConfig(_Strict):
+    """What is to be forecast."""
+
+    horizon: int
+    quantile_levels: list[float] = [0.1, 0.5, 0.9]
+
+    @field_validator("horizon")
+    @classmethod
+    def _horizon_is_positive(cls, value: int) -> int:
+        if value < 1:
+            raise InputError(f"horizon must be at least 1, got {value}: set task.horizon")
+        return value
+
+    @field_validator("quantile_levels")
+    @classmethod
+    def _levels_are_ascending(cls, value: list[float]) -> list[float]:
+        if any(not 0 < level < 1 for level in value) or value != sorted(set(value)) or 0.5 not in value:
+            raise InputError(
+                f"quantile levels must lie inside (0, 1), ascend and hold 0.5, got {value}: set task.quantile_levels"
+            )
+        return value
+
+
+class Tuning(_Strict):
+    """Search of settings on inner cutoffs; `forecasters: null` tunes every recurrent forecaster of the config."""
+
+    n_trials: int = Field(default=0, ge=0)
+    forecasters: list[str] | None = None
+    inner_windows: int = Field(default=2, ge=1)
+    space: dict[str, Distribution] = {}
+    storage: str | None = None
+
+
+class FinalTraining(_Strict):
+    """Whether the recipe that passed the gate is fitted once more on all data."""
+
+    final_fit: bool = True
+
+
+class Schedule(_Strict):
+    """When each stage runs under `forecast serve`: five-field cron lines, or seconds between runs."""
+
+    train: str | int | None = "0 2 * * 1"
+    predict: str | int | None = "0 6 * * *"
+    monitor: str | int | None = "30 6 * * *"
+
+
+class Tracking(_Strict):
+    """Where MLflow's runs and artifacts go; null: below the workspace."""
+
+    uri: str | None = None
+    artifacts: str | None = None
+
+
+DEFAULT_FORECASTERS = [
+    RecurrentSettings(name="gru_encoder_decoder", cell="gru", topology="encoder_decoder"),
+    RecurrentSettings(name="lstm_many_to_one", cell="lstm", topology="many_to_one"),
+]
+
+
+class Config(_Strict):
+    """One pipeline."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")
+    workspace: Path = Path("workspace")
+    seed: int = Field(default=7, ge=0)
+    device: str = "auto"
+    workers: int | None = Field(default=None, ge=1)  # parallel processes; null: one per core
+    data: Data
+    task: TaskConfig
+    forecasters: list[RecurrentSettings] = DEFAULT_FORECASTERS
+    baselines: list[BaselineSettings] = Field(
+        default_factory=lambda: [
+            BaselineSettings(kind) for kind in ("naive", "seasonal_naive", "ets", "theta", "arima")
+        ]
+    )
+    tuning: Tuning = Tuning()
+    evaluation: EvaluationSettings = EvaluationSettings()
+    training: FinalTraining = FinalTraining()
+    promotion: PromotionSettings = PromotionSettings()
+    prediction: PredictionSettings = PredictionSettings()
+    monitoring: MonitoringSettings = MonitoringSettings()
+    schedule: Schedule = Schedule()
+    tracking: Tracking = Tracking()
+
+    @field_validator("baselines", mode="before")
+    @classmethod
+    def _names_are_settings(cls, value: Any) -> Any:
+        """`ets` is short for `{kind: ets}`; unknown names are refused with the list of known ones."""
+        if not isinstance(value, list):
+            return value
+        settings = [{"kind": item} if isinstance(item, str) else item for item in value]
+        for item in settings:
+            if isinstance(item, dict) and item.get("kind") not in BASELINES:
+                raise unknown("a baseline", item.get("kind"), list(BASELINES), "baselines")
+        return settings
+
+    @model_validator(mode="after")
+    def _names_agree(self) -> Self:
+        networks, baselines = [f.name for f in self.forecasters], [b.name for b in self.baselines]
+        names = networks + baselines
+        if len(set(names)) < len(names):
+            raise InputError(
+                f"names of forecasters and baselines must be unique, got {sorted(names)}: set forecasters.name"
+            )
+        if not baselines:
+            raise InputError("at least one baseline must be compared against, got none: set baselines")
+        for name in self.tuning.forecasters or []:
+            if name not in networks:
+                raise unknown("tuning.forecasters", name, networks, "tuning.forecasters")
+        known = list(RecurrentSettings.__dataclass_fields__)
+        for key in self.tuning.space:
+            if key.removeprefix("training.") not in known and not key.startswith("training."):
+                raise unknown("a key of tuning.space", key, known, "tuning.space")
+        primary(self.evaluation.primary_metric)
+        for metric in self.evaluation.metrics:
+            if metric not in METRICS:
+                raise unknown("a metric", metric, list(METRICS), "evaluation.metrics")
+        if self.promotion.against not in ["best_baseline", *baselines]:
+            raise unknown(
+                "promotion.against", self.promotion.against, ["best_baseline", *baselines], "promotion.against"
+            )
+        return self
+
+
+def load_config(path: Path, overrides: list[str] | None = None) -> Config:
+    """The config at `path` with `key.path=value` overrides; raises InputError with one line per mistake."""
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"the config must be a file that exists, got {path}: give the path of a YAML file") from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise InputError(f"the config must be readable YAML, got {path}: {error}") from None
+    if not isinstance(raw, dict):
+        raise InputError(
+            f"the config must be a mapping of keys to values, got {type(raw).__name__} in {path}: see README"
+        )
+    for override in overrides or []:
+        _override(raw, override)
+    return parse_config(raw)
+
+
+def parse_config(raw: dict[str, Any]) -> Config:
+    """The config of a mapping; raises InputError with one line per mistake."""
+    try:
+        return Config.model_validate(raw)
+    except ValidationError as error:
+        raise InputError("\n".join(_message(e) for e in error.errors())) from None
+
+
+def _override(raw: dict[str, Any], override: str) -> None:
+    key, equals, text = override.partition("=")
+    if not equals or not key:
+        raise InputError(f"an override must be key.path=value, got {override!r}: for example --set task.horizon=24")
+    *parents, last = key.split(".")
+    place: Any = raw
+    for depth, part in enumerate(parents):
+        if isinstance(place, list) and part.isdigit() and int(part) < len(place):
+            place = place[int(part)]
+        elif isinstance(place, dict):
+            place = place.setdefault(part, {})
+        else:
+            raise InputError(
+                f"an override must name a key of the config, got {'.'.join(parents[: depth + 1])!r}: see README"
+            )
+    value = yaml.safe_load(text)
+    if isinstance(place, list) and last.isdigit() and int(last) < len(place):
+        place[int(last)] = value
+    elif isinstance(place, dict):
+        place[last] = value
+    else:
+        raise InputError(f"an override must name a key of the config, got {key!r}: see README")
+
+
+def _message(error: Any) -> str:
+    """One mistake as rule, value, way out."""
+    where = ".".join(str(part) for part in error["loc"]) or "the config"
+    if error["type"] == "extra_forbidden" or "unexpected_keyword" in error["type"]:
+        return f"unknown keys are refused, got {where}: remove it or mend its spelling (README lists the keys)"
+    if error["type"] == "missing" or "missing_argument" in error["type"]:
+        return f"{where} is required, got nothing: add it to the config"
+    return f"{where}: {error['msg']}, got {error.get('input')!r}: set {where}"

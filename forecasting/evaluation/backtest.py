@@ -1,0 +1,30 @@
+"""Backtest: one forecaster from every origin; what it cannot serve is served by the fallback, named in its rows.
+
+Comes in: a fitted forecaster, the arrays, the origins. Goes out: rows of the BacktestTable, and the seconds it took.
+"""
+
+import time
+
+import polars as pl
+
+from forecasting.forecasters.fallback import forecast_with_fallback
+from forecasting.forecasters.protocol import Forecaster, Progress, to_frame
+from forecasting.schema import CUTOFF, DS, UNIQUE_ID, BacktestTable, check
+from forecasting.series.arrays import Origins, SeriesArrays
+
+
+def backtest(
+    forecaster: Forecaster,
+    fallback_kind: str,
+    arrays: SeriesArrays,
+    origins: Origins,
+    run_id: str,
+    on_progress: Progress,
+) -> tuple[pl.DataFrame, float]:
+    """All forecasts as rows of the BacktestTable, sorted by (unique_id, cutoff, ds); and the seconds to forecast."""
+    started = time.perf_counter()
+    forecast = forecast_with_fallback(forecaster, fallback_kind, arrays, origins, on_progress)
+    seconds = time.perf_counter() - started
+    rows = to_frame(forecast, arrays, origins, forecaster.task)
+    frame = rows.select(pl.lit(run_id).alias("run_id"), pl.lit(forecaster.name).alias("model"), pl.all())
+    return check(BacktestTable, frame, ["run_id", "model", UNIQUE_ID, CUTOFF, DS]), seconds

@@ -1,0 +1,127 @@
+"""The leaderboard as an HTML table for report and dashboards: all escaped, numbers right-aligned, the best in bold."""
+
+import html
+import math
+
+import polars as pl
+
+from forecasting.figures.labels import METRIC_LABELS, metric_label, number, percent
+
+HEADINGS = {
+    "rank": "#",
+    "model": "model",
+    "kind": "kind",
+    "n_scores": "scores",
+    "n_fallback": "fallbacks",
+    "fit_seconds": "fit (s)",
+    "predict_seconds": "predict (s)",
+}
+TEXTS = ("model", "kind")
+SKILL = "skill_"  # followed by what the model is compared with
+
+TABLE_CSS = """
+.board{container-type:inline-size;overflow-x:auto;border:1px solid #e3e8ed;border-radius:10px;background:#fff}
+.board table{border-collapse:collapse;width:100%;font-size:13.5px;font-variant-numeric:tabular-nums;margin:0}
+.board th,.board td{padding:7px 10px;border:0;border-bottom:1px solid #eef1f4;text-align:right;white-space:nowrap}
+.board th{font-weight:600;font-size:12px;color:#5f6b7a;vertical-align:bottom;white-space:normal;line-height:1.25}
+.board th.text,.board td.text{text-align:left}
+.board td.model{max-width:22em;overflow:hidden;text-overflow:ellipsis}
+.board tr:last-child td{border-bottom:0}
+.board tr.champion td{background:#eef6fc}
+.board b{font-weight:700}
+.board .chip{display:inline-block;padding:1px 8px;border-radius:9px;font-size:11.5px;background:#eceff2;color:#46525f}
+.board .chip.network{background:#dcedf8;color:#004f7d}
+.board .chip.best{background:#0072B2;color:#fff;margin-left:6px}
+@container (max-width:1000px){
+.board table{font-size:12px}
+.board th{font-size:11px}
+.board th,.board td{padding:5px 6px}
+.board td.model{max-width:14em}
+.board .chip{font-size:10.5px;padding:1px 6px}
+.board .chip.best{display:block;width:fit-content;margin:2px 0 0}
+}
+@container (max-width:800px){
+.board table{font-size:11.5px}
+.board th,.board td{padding:5px 4px}
+}
+"""
+
+
+def metrics_of(leaderboard: pl.DataFrame) -> list[str]:
+    """The metric columns of a leaderboard, known ones in the order of `METRIC_LABELS`, then others."""
+    found = [c for c in leaderboard.columns if c not in HEADINGS and not c.startswith(SKILL)]
+    known = list(METRIC_LABELS)
+    return sorted(found, key=lambda metric: known.index(metric) if metric in known else len(known))
+
+
+def in_order(leaderboard: pl.DataFrame) -> pl.DataFrame:
+    """The columns as people read them, whatever order they were stored in: who, metrics, skills, counts and seconds."""
+    skills = sorted((c for c in leaderboard.columns if c.startswith(SKILL)), reverse=True)
+    first, last = [c for c in HEADINGS if c in (*TEXTS, "rank")], [c for c in HEADINGS if c not in (*TEXTS, "rank")]
+    columns = [*first, *metrics_of(leaderboard), *skills, *last]
+    return leaderboard.select(c for c in columns if c in leaderboard.columns)
+
+
+def leaderboard_table(leaderboard: pl.DataFrame, champion: str | None = None, nominal: float | None = None) -> str:
+    """HTML of the rows in their order, columns as in `in_order`; others are metrics, coverage aims at `nominal`.
+
+    Wrap it in a page that holds `TABLE_CSS`.
+    """
+    leaderboard = in_order(leaderboard)
+    best = {column: _best(leaderboard, column, nominal) for column in leaderboard.columns}
+    head = "".join(_header(column) for column in leaderboard.columns)
+    rows = []
+    for row in leaderboard.iter_rows(named=True):
+        cells = "".join(_cell(c, v, best[c], row["model"] == champion) for c, v in row.items())
+        rows.append(f'<tr class="champion">{cells}</tr>' if row["model"] == champion else f"<tr>{cells}</tr>")
+    body = "".join(rows)
+    return f'<div class="board" tabindex="0"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+def _header(column: str) -> str:
+    shown = hint = HEADINGS.get(column, "")
+    if column.startswith(SKILL):
+        shown = hint = f"skill vs {column.removeprefix(SKILL).replace('_', ' ')}"
+    elif not shown:
+        label = metric_label(column)
+        shown, hint = label.name, f"{label.axis}, {label.hint}"
+    kind = ' class="text"' if column in TEXTS else ""
+    return f'<th scope="col"{kind} title="{html.escape(hint)}">{html.escape(shown)}</th>'
+
+
+def _best(leaderboard: pl.DataFrame, column: str, nominal: float | None) -> float | None:
+    """The value to print in bold, or none where a column knows no better and worse."""
+    skill = column.startswith(SKILL)
+    if column in HEADINGS or leaderboard.height < 2:
+        return None
+    values = [v for v in leaderboard[column].to_list() if v is not None and math.isfinite(v)]
+    better = metric_label(column).better
+    if len(set(values)) < 2 or (better == "nominal" and nominal is None and not skill):
+        return None
+    if skill:
+        return float(max(values))
+    goal = {"low": -math.inf, "zero": 0.0, "nominal": nominal or 0.0}[better]
+    return float(min(values) if goal == -math.inf else min(values, key=lambda v: abs(v - goal)))
+
+
+def _cell(column: str, value: object, best: float | None, champion: bool) -> str:
+    if column == "kind":
+        network = value != "baseline"
+        shown = "network" if network else "baseline"
+        return f'<td class="text"><span class="chip {shown}" title="{html.escape(str(value))}">{shown}</span></td>'
+    if column == "model":
+        name = html.escape(str(value))
+        mark = '<span class="chip best">champion</span>' if champion else ""
+        return f'<td class="text model" title="{name}">{name}{mark}</td>'
+    if isinstance(value, str):
+        return f'<td class="text">{html.escape(value)}</td>'
+    shown = _shown(column, value)
+    return f"<td><b>{shown}</b></td>" if best is not None and value == best else f"<td>{shown}</td>"
+
+
+def _shown(column: str, value: object) -> str:
+    if value is None:
+        return "–"
+    if column.startswith(SKILL):
+        return percent(float(value))  # type: ignore[arg-type]
+    return f"{value:,}" if isinstance(value, int) else number(float(value))  # type: ignore[arg-type]

@@ -1,0 +1,34 @@
+"""Long seasons (weekly or hourly data): taken out by STL, forecast by the seasonal naive, put back (`stlf`).
+
+A model with a state per phase of a season of 52 is slow and weak, so the non-seasonal model forecasts the adjusted
+series.
+"""
+
+import numpy as np
+from statsmodels.tsa.seasonal import STL
+
+from forecasting.forecasters.protocol import Task
+from forecasting.series.arrays import FloatArray
+
+_WINDOW = 11  # seasons over which STL smooths each phase, as forecast::stlf does
+
+
+def remove_season(y: FloatArray, task: Task, longest: int) -> tuple[FloatArray, FloatArray, int]:
+    """Splits off the season where it is longer than `longest` and seen twice.
+
+    Returns the series to model (T,), the season to add to its forecast (H,), and the season length left to model.
+    """
+    m = task.season_length
+    if m <= longest:
+        return y, np.zeros(task.horizon), m
+    if len(y) < 2 * m:
+        return y, np.zeros(task.horizon), 1
+    season_T = np.asarray(STL(y, period=m, seasonal=_WINDOW).fit().seasonal)
+    return y - season_T, season_T[-m:][np.arange(task.horizon) % m], 1
+
+
+def seasonal_strength(y: FloatArray, m: int) -> float:
+    """Share of the detrended variance that the season explains, 0..1 (fpp3, section 4.3); `y` must hold two seasons."""
+    parts = STL(y, period=m, seasonal=_WINDOW).fit()
+    season, rest = np.asarray(parts.seasonal), np.asarray(parts.resid)
+    return float(max(0.0, 1.0 - np.var(rest) / max(float(np.var(season + rest)), np.finfo(float).tiny)))

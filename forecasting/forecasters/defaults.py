@@ -1,0 +1,74 @@
+"""What a null in a recurrent forecaster's settings becomes: it adapts to season, horizon, lengths and number of series.
+
+Only rows up to `until` are looked at. The rules are coarse on purpose: a few more rows must not change the recipe. They
+were chosen on inner cutoffs: `standard` did better than `last_value` as scaler on yearly trending series, for nearly every
+cell and topology; the seasonal naive did better than the last value as base on hourly, daily and short monthly series (on
+one long weekly series, CO2, the last value did better: set `residual` there).
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from forecasting.forecasters.protocol import Task
+from forecasting.forecasters.recurrent_settings import RecurrentSettings
+from forecasting.models.topologies import topology_of
+from forecasting.series.arrays import Origins, SeriesArrays
+from forecasting.training.settings import TrainingSettings
+
+_LONGEST_CONTEXT = 512
+
+
+@dataclass(frozen=True)
+class Size:
+    """What the defaults go by: median observed values per series, and training targets' origins in all."""
+
+    history: int
+    n_origins: int
+
+
+def resolve_settings(
+    settings: RecurrentSettings, task: Task, arrays: SeriesArrays, until: Origins
+) -> RecurrentSettings:
+    """`settings` with every null replaced by a value that fits the task and the rows up to `until`."""
+    observed = arrays.n_observed(until)
+    observed = observed[observed > 0]
+    history = int(np.median(observed)) if len(observed) else 0
+    min_history = settings.min_history or _min_history(task, history)
+    size = Size(history, int(np.maximum(observed - task.horizon - min_history + 1, 0).sum()))
+    seasonal = task.season_length > 1 and history >= 2 * task.season_length
+    return replace(
+        settings,
+        context_length=settings.context_length or _context_length(task, history),
+        hidden_size=settings.hidden_size or _hidden_size(size),
+        scaling=settings.scaling or "standard",
+        residual=settings.residual or ("seasonal_naive" if seasonal else "last_value"),
+        min_history=min_history,
+        training=_training(settings.training, size, every_step=topology_of(settings.topology).every_step),
+    )
+
+
+def _min_history(task: Task, history: int) -> int:
+    """Ten values say little enough; a season and two where there is one, but half of a usual history at most."""
+    wanted = max(10, task.season_length + 2 if task.season_length > 1 else 0)
+    return max(3, min(wanted, history // 2))
+
+
+def _context_length(task: Task, history: int) -> int:
+    """Two seasons, or two horizons, so that a season or a trend can be seen; half of a usual history at most."""
+    wanted = max(2 * task.season_length if task.season_length > 1 else 0, 2 * task.horizon, 12)
+    return max(4, min(wanted, history // 2, _LONGEST_CONTEXT))
+
+
+def _hidden_size(size: Size) -> int:
+    """Few windows bear few weights: 32 below 3,000 origins, 64 below 100,000, else 96."""
+    return 32 if size.n_origins < 3_000 else 64 if size.n_origins < 100_000 else 96
+
+
+def _training(given: TrainingSettings, size: Size, *, every_step: bool) -> TrainingSettings:
+    """300 to 1,500 steps of 64 to 512 windows; each window of many_to_many holds many origins, so it takes fewer."""
+    few = size.n_origins < 3_000
+    batch_size = given.batch_size or (64 if few or every_step else 128 if size.n_origins < 100_000 else 256)
+    max_steps = given.max_steps or (300 if few else 600 if size.n_origins < 30_000 else 1_500)
+    valid_every = given.valid_every or max(1, max_steps // 20)
+    return replace(given, max_steps=max_steps, batch_size=batch_size, valid_every=min(valid_every, max_steps))

@@ -1,0 +1,105 @@
+"""What a network learns about covariates before training: scalers and vocabularies; and the panel made with them.
+
+Comes in: `SeriesArrays` and the rows that a fit may know. Goes out: `Encoding`, saved with the forecaster, and `Panel`.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from forecasting.errors import InputError
+from forecasting.series.arrays import IntArray, Origins, SeriesArrays
+from forecasting.windows.covariates import (
+    CovariateScaler,
+    Vocabulary,
+    encode_all,
+    fit_scaler,
+    fit_vocabulary,
+)
+from forecasting.windows.panel import Panel, build_panel
+
+KINDS = ("static_numeric", "static_categories", "past", "known_future")
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """Covariates by name, a scaler for each numeric kind, a vocabulary for each categorical static covariate."""
+
+    names: dict[str, list[str]]
+    static_numeric: CovariateScaler
+    past: CovariateScaler
+    known_future: CovariateScaler
+    vocabularies: tuple[Vocabulary, ...]
+
+    def panel(self, arrays: SeriesArrays, device: torch.device) -> Panel:
+        """The arrays as tensors on `device`; InputError where their covariates are not the ones of the fit."""
+        given = names_of(arrays)
+        if given != self.names:
+            raise InputError(
+                f"covariates must be those of the fit, {_shown(self.names)}, got {_shown(given)}: "
+                "set data.covariates and data.calendar as in the fit, or fit again"
+            )
+        return build_panel(
+            arrays.offsets,
+            arrays.full,
+            arrays.causal,
+            arrays.next_observed,
+            self.past.apply(arrays.past),
+            self.known_future.apply(arrays.known_future),
+            self.static_numeric.apply(arrays.static_numeric),
+            encode_all(self.vocabularies, arrays.static_categories),
+            device,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Names, scalers and vocabularies as JSON values."""
+        return {
+            "names": self.names,
+            "covariate_scalers": {k: asdict(getattr(self, k)) for k in ("static_numeric", "past", "known_future")},
+            "vocabularies": [list(v.values) for v in self.vocabularies],
+        }
+
+
+def encoding_from_json(values: dict[str, Any]) -> Encoding:
+    """The inverse of `Encoding.to_json`."""
+    scalers = {
+        kind: CovariateScaler(tuple(s["mean"]), tuple(s["spread"])) for kind, s in values["covariate_scalers"].items()
+    }
+    return Encoding(
+        values["names"], **scalers, vocabularies=tuple(Vocabulary(tuple(v)) for v in values["vocabularies"])
+    )
+
+
+def fit_encoding(arrays: SeriesArrays, until: Origins) -> Encoding:
+    """Scalers and vocabularies from rows up to `until`; a series without an origin there teaches nothing."""
+    last = last_rows(arrays, until)
+    rows = np.arange(len(arrays.y)) <= np.repeat(last, np.diff(arrays.offsets))
+    present: npt.NDArray[np.bool_] = last >= 0
+    categories = arrays.static_categories
+    return Encoding(
+        names_of(arrays),
+        fit_scaler(arrays.static_numeric, present),
+        fit_scaler(arrays.past, rows),
+        fit_scaler(arrays.known_future, rows),
+        tuple(fit_vocabulary(categories[:, c], present) for c in range(categories.shape[1])),
+    )
+
+
+def last_rows(arrays: SeriesArrays, until: Origins) -> IntArray:
+    """The last row that may be known of each series, -1 for series without an origin in `until`; (S,)."""
+    last = np.full(arrays.n_series, -1, dtype=np.int64)
+    last[until.series] = until.row
+    return last
+
+
+def names_of(arrays: SeriesArrays) -> dict[str, list[str]]:
+    """Names of the covariates by kind, every kind present; nameless columns are numbered."""
+    widths = {kind: getattr(arrays, kind).shape[1] for kind in KINDS}
+    return {kind: [*arrays.names.get(kind, [f"{kind}_{i}" for i in range(width)])] for kind, width in widths.items()}
+
+
+def _shown(names: dict[str, list[str]]) -> str:
+    return "; ".join(f"{kind}: {', '.join(values)}" for kind, values in names.items() if values) or "none"

@@ -1,0 +1,87 @@
+"""The saved state of a recurrent forecaster: network.safetensors and forecaster.json, no pickle.
+
+Each file is written beside its place and moved there whole; forecaster.json comes last, so that it stands only beside
+weights that are complete.
+"""
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from forecasting.errors import InputError
+from forecasting.forecasters.encoding import Encoding, encoding_from_json
+from forecasting.forecasters.protocol import Task
+from forecasting.forecasters.recurrent_settings import RecurrentSettings, settings_from_dict
+
+FORMAT = 1
+JSON_FILE, WEIGHTS_FILE = "forecaster.json", "network.safetensors"
+
+
+@dataclass(frozen=True)
+class State:
+    """All that makes a fitted forecaster; `settings` have no nulls, `fitted_on` says which data it has seen."""
+
+    settings: RecurrentSettings
+    task: Task
+    seed: int
+    encoding: Encoding
+    fitted_on: dict[str, Any]
+    weights: dict[str, Tensor]
+
+
+def write_state(state: State, folder: Path) -> None:
+    """Write both files into `folder`, which is made where it is missing."""
+    folder.mkdir(parents=True, exist_ok=True)
+    weights = {name: value.detach().to("cpu").contiguous() for name, value in state.weights.items()}
+    _replace(folder / WEIGHTS_FILE, lambda path: save_file(weights, path))
+    values = {
+        "format": FORMAT,
+        "kind": state.settings.kind,
+        "name": state.settings.name,
+        "task": asdict(state.task),
+        "settings": asdict(state.settings),
+        **state.encoding.to_json(),
+        "seed": state.seed,
+        "fitted_on": state.fitted_on,
+    }
+    text = json.dumps(values, indent=2, sort_keys=True, allow_nan=False)
+    _replace(folder / JSON_FILE, lambda path: path.write_text(text, encoding="utf-8"))
+
+
+def read_state(folder: Path, device: torch.device) -> State:
+    """The state in `folder`; InputError where a file is missing, is of another kind or of a format this version cannot read."""
+    try:
+        values = json.loads((folder / JSON_FILE).read_text(encoding="utf-8"))
+        weights = load_file(folder / WEIGHTS_FILE, device=str(device))
+    except FileNotFoundError as error:
+        raise InputError(f"a saved forecaster must have {JSON_FILE} and {WEIGHTS_FILE}, got none: {error}") from None
+    if values.get("format") != FORMAT or values.get("kind") != "recurrent":
+        raise InputError(
+            f"a saved forecaster must be of kind recurrent and format {FORMAT}, got kind {values.get('kind')!r} and format "
+            f"{values.get('format')!r} in {folder}: use the version of this package that wrote it, or fit again"
+        )
+    task = values["task"]
+    levels = tuple(task["quantile_levels"])
+    return State(
+        settings_from_dict(values["settings"]),
+        Task(task["horizon"], levels, task["season_length"], task["non_negative"]),
+        values["seed"],
+        encoding_from_json(values),
+        values["fitted_on"],
+        weights,
+    )
+
+
+def _replace(path: Path, write: Any) -> None:
+    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        write(beside)
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)

@@ -1,0 +1,130 @@
+"""Time steps: what one period of a series is, and arithmetic on `ds` in whole periods.
+
+A frequency is an integer step (for Int64 `ds`) or a polars duration: fixed (`15m`, `1h`, `1d`, `1w`) or by calendar
+(`1mo`, `1q`, `1y`). An ordinal numbers the periods: neighbours differ by one, whatever the lengths of the months. The
+phase says where in its period a stamp lies (weekday, day of month, minute of the hour): ordinal and phase give `ds`.
+"""
+
+import re
+from dataclasses import dataclass
+
+import polars as pl
+
+from forecasting.errors import InputError
+
+_DAY_US = 86400 * 10**6
+_FIXED_US = {"s": 10**6, "m": 60 * 10**6, "h": 3600 * 10**6, "d": _DAY_US, "w": 7 * _DAY_US}
+_MONTHS = {"mo": 1, "q": 3, "y": 12}
+
+
+@dataclass(frozen=True)
+class Frequency:
+    """One period: `text` as in the config; one of `step` (integers), `us` (fixed) and `months` is above zero."""
+
+    text: str
+    step: int = 0
+    us: int = 0
+    months: int = 0
+
+    def ordinal(self, ds: pl.Expr) -> pl.Expr:
+        """Int64 period number of each time stamp; floors stamps that lie inside a period."""
+        if self.step:
+            return ds.cast(pl.Int64).floordiv(self.step)
+        if self.months:
+            return _month_number(ds).floordiv(self.months)
+        # The epoch was a Thursday; what counts is only that the phase is the same for all time stamps of a table.
+        return _epoch_us(ds).floordiv(self.us)
+
+    def add(self, ds: pl.Expr, periods: pl.Expr) -> pl.Expr:
+        """`ds` moved by whole periods (negative: backwards), of the same type; month ends saturate as in polars'
+        offset_by.
+        """
+        if self.step:
+            return ds.cast(pl.Int64) + periods.cast(pl.Int64) * self.step
+        if self.months:
+            return ds.dt.offset_by((periods.cast(pl.Int64) * self.months).cast(pl.String) + "mo")
+        return ds + pl.duration(microseconds=periods.cast(pl.Int64) * self.us)
+
+    def phase(self, ds: pl.Series) -> int:
+        """Where in their period most of the stamps lie; the smallest phase where several are equally frequent.
+
+        Steps and fixed periods: what is left over after whole periods. Calendar periods: month of the period, day of
+        the month (31 for month ends: shorter months saturate) and microseconds of the day in one number, read by `at`.
+        """
+        ds = ds.drop_nulls()
+        if ds.is_empty():
+            return 0
+        frame = pl.DataFrame({"ds": ds})
+        if not self.months:
+            return _mode(frame.select(self._remainder(pl.col("ds"))).to_series())
+        month = _mode(frame.select(_month_number(pl.col("ds")) % self.months).to_series())
+        clock = _mode(frame.select(_epoch_us(pl.col("ds")) % _DAY_US).to_series())
+        return (month * 32 + _month_day(frame)) * _DAY_US + clock
+
+    def on_phase(self, ds: pl.Expr, phase: int) -> pl.Expr:
+        """Whether each stamp lies on the grid that `phase` fixes."""
+        if not self.months:
+            return self._remainder(ds) == phase
+        days, clock = divmod(phase, _DAY_US)
+        month, day = divmod(days, 32)
+        on_day = ds.dt.day() == pl.min_horizontal(pl.lit(day, dtype=pl.Int8), ds.dt.days_in_month())
+        return (_month_number(ds) % self.months == month) & on_day & (_epoch_us(ds) % _DAY_US == clock)
+
+    def at(self, ordinal: pl.Expr, phase: int, dtype: pl.DataType) -> pl.Expr:
+        """The stamp of each period, of type `dtype` (Int64, Date or Datetime): inverse of `ordinal` for stamps on the
+        grid.
+        """
+        if self.step:
+            return ordinal * self.step + phase
+        if not self.months:
+            return _from_us(ordinal * self.us + phase, dtype)
+        days, clock = divmod(phase, _DAY_US)
+        month, day = divmod(days, 32)
+        number = ordinal * self.months + month
+        first = pl.date(number.floordiv(12), number % 12 + 1, pl.lit(1))
+        date = first + pl.duration(days=pl.min_horizontal(pl.lit(day, dtype=pl.Int8), first.dt.days_in_month()) - 1)
+        return date if dtype == pl.Date else _from_us(_epoch_us(date) + clock, dtype)
+
+    def _remainder(self, ds: pl.Expr) -> pl.Expr:
+        return ds.cast(pl.Int64) % self.step if self.step else _epoch_us(ds) % self.us
+
+
+def _epoch_us(ds: pl.Expr) -> pl.Expr:
+    return ds.cast(pl.Datetime("us")).dt.epoch("us")
+
+
+def _month_number(ds: pl.Expr) -> pl.Expr:
+    return ds.dt.year().cast(pl.Int64) * 12 + ds.dt.month().cast(pl.Int64) - 1
+
+
+def _from_us(us: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+    if dtype == pl.Date:
+        return us.floordiv(_DAY_US).cast(pl.Int32).cast(pl.Date)
+    return us.cast(dtype)
+
+
+def _mode(values: pl.Series) -> int:
+    return int(values.mode().min())  # type: ignore[arg-type]
+
+
+def _month_day(frame: pl.DataFrame) -> int:
+    """The day of month that fits most stamps, where a day beyond a month's end means its last day."""
+    counts = frame.group_by(pl.col("ds").dt.day().alias("day"), pl.col("ds").dt.days_in_month().alias("last")).len()
+    rows = counts.rows()
+    return max(range(1, 32), key=lambda day: (sum(n for d, last, n in rows if d == min(day, last)), -day))
+
+
+def parse_freq(value: int | str) -> Frequency:
+    """Frequency of a config value; raises InputError for anything but a positive integer or one polars duration."""
+    if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+        return Frequency(str(value), step=value)
+    match = re.fullmatch(r"([1-9]\d*)(s|m|h|d|w|mo|q|y)", str(value))
+    if match is None:
+        raise InputError(
+            "freq must be a positive integer step or a duration such as 15m, 1h, 1d, 1w, 1mo, 1q, 1y, "
+            f"got {value!r}: set data.freq"
+        )
+    count, unit = int(match[1]), match[2]
+    if unit in _FIXED_US:
+        return Frequency(str(value), us=count * _FIXED_US[unit])
+    return Frequency(str(value), months=count * _MONTHS[unit])

@@ -1,0 +1,59 @@
+"""The whole network: static covariates join every step, a topology reads the window, a head makes quantiles.
+
+Axes: B batch, T context, F inputs of a step, A numeric and C categorical static covariates, H horizon, K known-future
+covariates, Q quantile levels. All numbers are in the scaled units of each window.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from forecasting.models.heads import make_head
+from forecasting.models.shape import NetworkShape
+from forecasting.models.topologies import topology_of
+from forecasting.windows.gather import Inputs
+
+_EMBEDDING_SIZE = 8
+
+
+class Network(nn.Module):
+    """Inputs -> quantiles (B, H, Q); (B, T, H, Q) where every step is an origin and the inputs hold all futures."""
+
+    def __init__(self, shape: NetworkShape) -> None:
+        super().__init__()
+        self.shape = shape
+        sizes = [min(_EMBEDDING_SIZE, n) for n in shape.categories]
+        self.embeddings = nn.ModuleList(_embedding(n, size) for n, size in zip(shape.categories, sizes, strict=True))
+        self.head = make_head(shape.head, shape.quantile_levels)
+        n_inputs = shape.n_inputs + shape.n_static + sum(sizes)
+        self.topology = topology_of(shape.topology).module(shape, n_inputs, self.head.n_parameters)
+
+    def forward(self, inputs: Inputs) -> Tensor:
+        """Ascending quantiles in scaled units."""
+        raw = self.topology(self._joined(inputs), inputs.length_B, inputs.future_BJHK)
+        quantiles: Tensor = self.head(raw)
+        return quantiles
+
+    def _joined(self, inputs: Inputs) -> Tensor:
+        """Static covariates beside the inputs of every step."""
+        embedded = [embed(inputs.categories_BC[:, c]) for c, embed in enumerate(self.embeddings)]
+        static_BS = torch.cat([inputs.static_BA, *embedded], dim=1)
+        if not static_BS.shape[1]:
+            return inputs.steps_BTF
+        steps = inputs.steps_BTF.shape[1]
+        return torch.cat([inputs.steps_BTF, static_BS[:, None].expand(-1, steps, -1)], dim=2)
+
+
+def build_network(shape: NetworkShape, seed: int) -> Network:
+    """A network with its weights drawn from `seed` alone; the caller's random state stays as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return Network(shape)
+
+
+def _embedding(n: int, size: int) -> nn.Embedding:
+    """Code 0, the unknown category, starts as the zero vector between the others."""
+    embedding = nn.Embedding(n, size)
+    nn.init.normal_(embedding.weight, std=0.5)
+    with torch.no_grad():
+        embedding.weight[0] = 0.0
+    return embedding

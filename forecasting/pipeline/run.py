@@ -1,0 +1,404 @@
+"""One run of a pipeline: its stages in order, each made once and found again by what it was made from.
+
+A `Run` is opened under the pipeline's lock. Each stage method runs what it needs first, tells the reporter, hands finished
+results to the recording, and returns a small summary of paths, versions and digests.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from forecasting.config import Config
+from forecasting.errors import InputError
+from forecasting.evaluation.gate import Verdict, decide
+from forecasting.evaluation.leaderboard import leaderboard
+from forecasting.evaluation.metrics import score, step_scores
+from forecasting.forecasters.baselines import BaselineSettings
+from forecasting.forecasters.catalog import state_digest
+from forecasting.forecasters.local import LocalForecaster
+from forecasting.forecasters.recurrent_settings import RecurrentSettings, settings_from_dict
+from forecasting.pipeline import ingestion, jobs, tables
+from forecasting.pipeline.fitting import backtest_jobs, final_job, train_jobs, tune_jobs
+from forecasting.pipeline.paths import Paths
+from forecasting.pipeline.plan import data_inputs, reading_of, recipe_of, task_of
+from forecasting.pipeline.recording import Recording
+from forecasting.pipeline.reporter import listening
+from forecasting.pipeline.sentences import sentence
+from forecasting.pipeline.serving import predict_champion
+from forecasting.pipeline.showing import write_run_report
+from forecasting.processes import run_jobs, workers_of
+from forecasting.series.arrays import Origins, SeriesArrays, require_future
+from forecasting.series.cutoffs import evaluation_origins, first_origins, inner_origins, last_origins
+from forecasting.series.dataset import Dataset, Reading
+from forecasting.series.store import Version, digest_of
+from forecasting.stages import StageResult, StageStore, key_of, write_json
+from forecasting.tracking.runs import Status
+from forecasting.training.devices import resolve
+from forecasting.tuning.space import apply
+from forecasting.tuning.study import create_storage, run_study
+
+STAGES = ("ingest", "window", "tune", "train", "backtest", "promote", "predict", "report")
+
+Summary = dict[str, Any]
+
+
+class Run:
+    """Use through `open_run`. Attributes filled by stages: `version`, `dataset`, `tuned`, `trained`, `tested`, `verdict`."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.paths = Paths(config.workspace, config.name)
+        self.store = StageStore(self.paths.stages)
+        self.task = task_of(config)
+        self.workers = workers_of(config.workers)
+        self.device = str(resolve(config.device))
+        self.step_size = config.evaluation.step_size or config.task.horizon
+        self.started = time.perf_counter()
+        self.done: dict[str, Summary] = {}
+        self.recording: Recording | None = None
+
+    # -- stages ------------------------------------------------------------------------------------------------------
+
+    def ingest(self) -> Summary:
+        """Read the source, check and grid the series, publish a version; then open the run's record."""
+
+        def work() -> Summary:
+            found = ingestion.ingest(self.config, self.paths)
+            self.version: Version = found.version
+            self.reading: Reading = reading_of(self.config, found.ds_type)
+            self.dataset = Dataset(self.paths.root, found.version.version, self.reading)
+            self.inputs = data_inputs(found.version.digest, self.reading, self.config)
+            self.run_id = key_of("run", {"config": recipe_of(self.config), "data": found.version.digest})
+            self.recording = Recording(self.config, self.paths, self.run_id, found, self.device)
+            return found.summary | {"reused": not found.changed}
+
+        return self._stage("ingest", work)
+
+    def window(self) -> Summary:
+        """Index the training windows and the cutoffs; names series that are too short."""
+
+        def work() -> Summary:
+            result = ingestion.window(
+                self.store, self.inputs, self.config, self.dataset, self.origins, self.inner, self.until
+            )
+            return _told(result)
+
+        return self._stage("window", work, needs=("ingest",))
+
+    def tune(self) -> Summary:
+        """One study per tuned network, in parallel processes."""
+
+        def work() -> Summary:
+            todo = tune_jobs(self)
+            if todo:
+                create_storage(todo[0].storage)
+            names = [job.settings.name for job in todo]
+            found = {name: self.store.find("tune", job.inputs) for name, job in zip(names, todo, strict=True)}
+            missing = [job for job in todo if found[job.settings.name] is None]
+            outcomes = self._run(
+                run_study, [job.study for job in missing], [f"tune {j.settings.name}" for j in missing]
+            )
+            for job, outcome in zip(missing, outcomes, strict=True):
+                found[job.settings.name] = self.store.run("tune", job.inputs, partial(_keep, outcome))
+            self.tuned = {name: result for name, result in found.items() if result is not None}
+            self._record(lambda record: record.tuning(self.tuned))
+            n_trials = sum(len(result.summary["trials"]) for result in self.tuned.values())
+            return {
+                "n_studies": len(todo),
+                "n_trials": n_trials,
+                "reused": bool(todo) and not missing,
+                "best": self._best_trials(),
+            }
+
+        return self._stage("tune", work, needs=("window",))
+
+    def train(self) -> Summary:
+        """Fit each network on rows up to the first evaluation cutoff; the candidate is the best on the inner cutoffs."""
+
+        def work() -> Summary:
+            todo = train_jobs(self)
+            names = [job.settings.name for job in todo]
+            results = self._run_missing("train", jobs.train, todo, names)
+            self.recipes = dict(zip(names, todo, strict=True))
+            self.trained: dict[str, StageResult] = dict(zip(names, results, strict=True))
+            for name, result in self.trained.items():
+                if "failed" in result.summary:
+                    listening().warn(f"{name} is out of the comparison: {result.summary['failed']}")
+            self._record(lambda record: record.training(self.recipes, self.trained))
+            scores = {
+                n: r.summary["inner_score"] for n, r in self.fitted.items() if r.summary["inner_score"] is not None
+            }
+            self.candidate = min(scores, key=lambda n: (scores[n], n)) if scores else None
+            reused = all(result.reused for result in results)
+            return {"candidate": self.candidate, "inner_scores": scores, "failed": self.failed, "reused": reused}
+
+        return self._stage("train", work, needs=("tune",))
+
+    def backtest(self) -> Summary:
+        """Every network and baseline on the same cutoffs; scores, leaderboard and the check that nothing looked ahead."""
+
+        def work() -> Summary:
+            todo = backtest_jobs(self)
+            results = self._run_missing("backtest", jobs.backtest_network, list(todo.values()), list(todo))
+            tested = dict(zip(todo, results, strict=True))
+            for settings in self.config.baselines:
+                tested[settings.name] = jobs.backtest_baseline(
+                    self.store.folder,
+                    self.inputs | {"baseline": asdict(settings)},
+                    LocalForecaster(settings, self.task, self.workers),
+                    self.dataset,
+                    self.origins,
+                    self.fallback,
+                    self.config.seed,
+                    partial(listening().progress, f"backtest {settings.name}"),
+                )
+            self.tested: dict[str, StageResult] = tested
+            self._refuse_leaks()
+            return self._scored() | {"reused": all(result.reused for result in tested.values())}
+
+        return self._stage("backtest", work, needs=("train",))
+
+    def promote(self) -> Summary:
+        """The gate's verdict; the winner's final fit; its registration as champion."""
+
+        def work() -> Summary:
+            metric = self.config.evaluation.primary_metric
+            evidence = self.scores.filter(pl.col("metric") == metric).select("unique_id", "cutoff", "model", "value")
+            baselines = [b.name for b in self.config.baselines]
+            self.verdict: Verdict = decide(
+                evidence, self.candidate, baselines, self.config.promotion, self.config.seed, primary_metric=metric
+            )
+            state = self._served_state()
+            self._record(lambda record: record.verdict(self.verdict, self.leaderboard, self.scores, self.step_scores))
+            version = self._record(lambda record: record.register(state, self.verdict))
+            pointer = {
+                "model": self.verdict.champion,
+                "version": version or "unregistered",
+                "digest": state_digest(state),
+                "folder": str(state),
+                "run_id": self.run_id,
+            }
+            write_json(self.paths.champion, pointer)
+            return {
+                "decision": self.verdict.decision,
+                "sentence": self.verdict.sentence,
+                **pointer,
+                "reused": self._final_reused,
+            }
+
+        return self._stage("promote", work, needs=("backtest",))
+
+    def predict(self) -> Summary:
+        """The champion's forecasts from the newest origin, published."""
+
+        def work() -> Summary:
+            summary = predict_champion(self.config, self.paths, self.dataset, self.run_id)
+            return summary | {"reused": not summary["changed"]}
+
+        return self._stage("predict", work, needs=("ingest",))
+
+    def report(self) -> Summary:
+        """One HTML file with verdict, leaderboard and a dozen forecasts, and the pointer that the dashboard reads."""
+
+        def work() -> Summary:
+            return write_run_report(self)
+
+        return self._stage("report", work, needs=("promote", "predict"))
+
+    # -- what stages share -------------------------------------------------------------------------------------------
+
+    @property
+    def fallback(self) -> str:
+        """The baseline that serves what a forecaster cannot."""
+        return self.config.prediction.fallback
+
+    @property
+    def serving(self) -> Summary:
+        """How a served forecaster reads the series: saved beside its state."""
+        kind = "date" if self.arrays.ds.dtype == pl.Date else "as given"  # MLflow hands dates over as time stamps
+        return self.reading.to_dict() | {"fallback": self.fallback, "ds": kind}
+
+    @property
+    def fitted(self) -> dict[str, StageResult]:
+        """Networks whose fit came to an end."""
+        return {name: result for name, result in self.trained.items() if "failed" not in result.summary}
+
+    @property
+    def failed(self) -> dict[str, str]:
+        """Networks whose fit did not, with the reason."""
+        return {name: r.summary["failed"] for name, r in self.trained.items() if "failed" in r.summary}
+
+    @cached_property
+    def arrays(self) -> SeriesArrays:
+        """The dataset of this run."""
+        arrays = self.dataset.arrays()
+        require_future(arrays, last_origins(arrays, self.reading.align), self.task.horizon)
+        return arrays
+
+    @cached_property
+    def origins(self) -> Origins:
+        """The evaluation cutoffs of every series."""
+        windows = self.config.evaluation.n_windows
+        origins = evaluation_origins(self.arrays, self.task.horizon, windows, self.step_size, self.reading.align)
+        if not len(origins):
+            raise InputError(
+                f"horizon must be shorter than the histories, got {self.task.horizon} steps and no series with an actual "
+                "value after a first cutoff: set task.horizon or evaluation.n_windows"
+            )
+        return origins
+
+    @cached_property
+    def until(self) -> Origins:
+        """The oldest evaluation cutoff of every series: tuning and training see nothing after it."""
+        return first_origins(self.origins, self.arrays, self.reading.align)
+
+    @cached_property
+    def inner(self) -> Origins:
+        """The inner cutoffs, whose horizons end at or before `until`."""
+        return inner_origins(
+            self.arrays, self.until, self.task.horizon, self.config.tuning.inner_windows, self.step_size
+        )
+
+    def settings_of(self, settings: RecurrentSettings) -> RecurrentSettings:
+        """A network's settings with the best trial's values in place."""
+        tuned = self.tuned.get(settings.name)
+        return settings_from_dict(apply(asdict(settings), tuned.summary["best_values"])) if tuned else settings
+
+    def states(self) -> dict[str, Path]:
+        """State folders of every evaluated network and of every baseline."""
+        found = {name: result.folder / "state" for name, result in self.fitted.items()}
+        return found | {b.name: self._baseline_state(b).folder / "state" for b in self.config.baselines}
+
+    def leaderboard_digest(self) -> str:
+        """Content digest of the leaderboard; seconds vary from run to run and are left out."""
+        return digest_of(self.leaderboard, exclude=["fit_seconds", "predict_seconds"])
+
+    def summary(self) -> Summary:
+        """What the command line prints as JSON: the same numbers as the MLflow run."""
+        return {
+            "name": self.config.name,
+            "run_id": getattr(self, "run_id", None),
+            "mlflow_run_id": self.recording.mlflow_run_id if self.recording else None,
+            "stages": self.done,
+            "reused": [name for name, stage in self.done.items() if stage.get("reused")],
+            "seconds": round(time.perf_counter() - self.started, 2),
+        }
+
+    def finish(self, status: Status) -> None:
+        """End the record: FINISHED, FAILED, or KILLED for a run that a signal stopped."""
+        if self.recording is not None:
+            self.recording.end(status)
+
+    # -- the machinery -----------------------------------------------------------------------------------------------
+
+    def _stage(self, name: str, work: Callable[[], Summary], needs: tuple[str, ...] = ()) -> Summary:
+        if name in self.done:
+            return self.done[name]
+        for earlier in needs:
+            getattr(self, earlier)()
+        listening().stage(name)
+        started = time.perf_counter()
+        summary = work()
+        summary["seconds"] = round(time.perf_counter() - started, 2)
+        self.done[name] = summary
+        listening().finished(name, sentence(name, summary), bool(summary.get("reused")))
+        return summary
+
+    def _run(self, function: Callable[..., Any], todo: list[Any], labels: list[str]) -> list[Any]:
+        tell = listening().progress
+        return run_jobs(
+            function,
+            todo,
+            self.workers,
+            on_progress=lambda job, done, total, text: tell(labels[job], done, total, text),
+        )
+
+    def _run_missing(
+        self, stage: str, function: Callable[..., StageResult], todo: list[Any], names: list[str]
+    ) -> list[StageResult]:
+        """The results of all jobs; processes are started only for those that are not found."""
+        found = [self.store.find(stage, job.inputs) for job in todo]
+        missing = [i for i, result in enumerate(found) if result is None]
+        made = self._run(function, [todo[i] for i in missing], [f"{stage} {names[i]}" for i in missing])
+        fresh = dict(zip(missing, made, strict=True))
+        return [fresh[i] if result is None else result for i, result in enumerate(found)]
+
+    def _record(self, step: Callable[[Recording], Any]) -> Any:
+        return step(self.recording) if self.recording is not None else None
+
+    def _best_trials(self) -> dict[str, Any]:
+        return {name: result.summary["best_values"] for name, result in self.tuned.items()}
+
+    def _refuse_leaks(self) -> None:
+        moved = {name: r.summary["leak_moved"] for name, r in self.tested.items() if r.summary["leak_moved"]}
+        if moved:
+            # A leak is a bug of ours, never of the data: better no result than a false one.
+            raise AssertionError(f"forecasts must not move when values after the cutoff change, they did for {moved}")
+
+    def _scored(self) -> Summary:
+        frames = [pl.read_parquet(result.folder / "backtest.parquet") for result in self.tested.values()]
+        rows = pl.concat(frames).with_columns(run_id=pl.lit(self.run_id)).sort("model", "unique_id", "cutoff", "ds")
+        metrics = list(dict.fromkeys([self.config.evaluation.primary_metric, *self.config.evaluation.metrics]))
+        self.backtest_rows = rows
+        self.scores = score(rows, self.arrays, self.origins, self.task.season_length, metrics)
+        self.step_scores = step_scores(rows, self.arrays, self.origins, self.task.season_length, metrics)
+        kinds = {name: "recurrent" if name in self.trained else "baseline" for name in self.tested}
+        seconds = pl.DataFrame(
+            {
+                "model": list(self.tested),
+                "fit_seconds": [
+                    float(self.trained[n].summary["fit_seconds"]) if n in self.trained else 0.0 for n in self.tested
+                ],
+                "predict_seconds": [float(r.summary["predict_seconds"]) for r in self.tested.values()],
+            }
+        )
+        fallbacks = {name: int(result.summary["n_fallback"]) for name, result in self.tested.items()}
+        self.leaderboard = leaderboard(
+            self.scores, kinds, seconds, self.config.evaluation.primary_metric, n_fallback=fallbacks
+        )
+        for table, frame in (("backtest", rows), ("scores", self.scores), ("step_scores", self.step_scores)):
+            tables.replace_run(self.paths.table(table), frame, self.run_id)
+        self._record(lambda record: record.scoring(self.tested, self.leaderboard, kinds))
+        return {
+            "models": len(self.tested),
+            "cutoffs": int(self.origins.window.max()) + 1,
+            "rows": rows.height,
+            "best": self.leaderboard["model"][0],
+            "digest": digest_of(rows),
+            "leaderboard_digest": self.leaderboard_digest(),
+            "leaderboard": self.leaderboard.to_dicts(),
+        }
+
+    def _served_state(self) -> Path:
+        """Folder with the complete state of what will be served."""
+        champion = self.verdict.champion
+        if champion in self.trained:
+            result = final_job(self, champion)
+        else:
+            result = self._baseline_state(next(b for b in self.config.baselines if b.name == champion))
+        self._final_reused = result.reused
+        return result.folder / "state"
+
+    def _baseline_state(self, settings: BaselineSettings) -> StageResult:
+        def build(folder: Path) -> Summary:
+            LocalForecaster(settings, self.task, 1).save(folder / "state")
+            write_json(folder / "state" / "serving.json", self.serving)
+            return {}
+
+        return self.store.run(
+            "serve", {"baseline": asdict(settings), "serving": self.serving, "task": asdict(self.task)}, build
+        )
+
+
+def _keep(outcome: Summary, _: Path) -> Summary:
+    """A stage result without files."""
+    return outcome
+
+
+def _told(result: StageResult) -> Summary:
+    return result.summary | {"key": result.key, "folder": str(result.folder), "reused": result.reused}

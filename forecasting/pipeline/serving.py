@@ -1,0 +1,108 @@
+"""The served side: the champion's forecasts published from an origin, forecasts of any fitted model, and monitoring."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from forecasting.config import Config
+from forecasting.errors import InputError
+from forecasting.forecasters.catalog import load_forecaster, state_digest
+from forecasting.forecasters.protocol import Forecaster
+from forecasting.operations.prediction import Lineage, forecast_batch, publish, with_lineage
+from forecasting.pipeline.paths import Paths
+from forecasting.pipeline.reporter import listening
+from forecasting.processes import workers_of
+from forecasting.schema import FALLBACK, UNIQUE_ID
+from forecasting.series.arrays import Origins, SeriesArrays, require_future
+from forecasting.series.cutoffs import last_origins, origins_at
+from forecasting.series.dataset import Dataset
+from forecasting.training.devices import resolve
+
+
+def champion_of(paths: Paths) -> dict[str, Any]:
+    """The pointer to the served version; InputError before the first promotion."""
+    if not paths.champion.exists():
+        raise InputError(
+            f"a champion must be promoted before it can forecast, found none in {paths.root}: run `forecast run` first"
+        )
+    pointer: dict[str, Any] = json.loads(paths.champion.read_text(encoding="utf-8"))
+    if state_digest(Path(pointer["folder"])) != pointer["digest"]:
+        raise InputError(
+            f"the champion's files must have the digest they were registered with: {pointer['folder']} was changed; promote again"
+        )
+    return pointer
+
+
+def predict_champion(
+    config: Config,
+    paths: Paths,
+    dataset: Dataset,
+    run_id: str,
+    *,
+    origin: str | None = None,
+    dry_run: bool = False,
+    output: Path | None = None,
+) -> dict[str, Any]:
+    """Resolve the champion once, forecast every series from its newest origin (or `origin`), publish in one commit."""
+    pointer = champion_of(paths)
+    forecaster = load_forecaster(Path(pointer["folder"]), str(resolve(config.device)), workers_of(config.workers))
+    arrays = dataset.arrays()
+    origins = origins_of(arrays, dataset.reading.align, origin)
+    require_future(arrays, origins, config.task.horizon)
+    frame = _forecast(config, forecaster, arrays, origins)
+    lineage = Lineage(
+        pointer["model"], config.name, str(pointer["version"]), pointer["digest"], pointer["run_id"], dataset.version
+    )
+    rows = with_lineage(frame, lineage)
+    if output is not None:
+        rows.write_parquet(output)
+    fallbacks = rows.filter(pl.col(FALLBACK).is_not_null()).unique(UNIQUE_ID).sort(UNIQUE_ID)
+    summary = {
+        "model": pointer["model"],
+        "model_version": pointer["version"],
+        "cutoff": str(rows["cutoff"].max()),
+        "n_series": rows[UNIQUE_ID].n_unique(),
+        "n_rows": rows.height,
+        "n_fallback": fallbacks.height,
+        "fallbacks": dict(fallbacks.head(20).select(UNIQUE_ID, FALLBACK).iter_rows()),
+        "table": str(paths.table("forecasts")),
+    }
+    if dry_run:
+        return summary | {"changed": False, "digest": None, "dry_run": True}
+    done = publish(paths.table("forecasts"), rows)
+    return summary | {"changed": done.changed, "digest": done.digest, "table_version": done.version, "run_id": run_id}
+
+
+def predict_states(
+    config: Config, dataset: Dataset, states: dict[str, Path], origin: str | None, output: Path | None
+) -> pl.DataFrame:
+    """Forecasts of named states (folders), not published: for a look at evaluated versions, or to score them elsewhere."""
+    arrays = dataset.arrays()
+    origins = origins_of(arrays, dataset.reading.align, origin)
+    require_future(arrays, origins, config.task.horizon)
+    frames = []
+    for name, folder in states.items():
+        forecaster = load_forecaster(folder, str(resolve(config.device)), workers_of(config.workers))
+        frames.append(_forecast(config, forecaster, arrays, origins).with_columns(model=pl.lit(name)))
+    rows = pl.concat(frames)
+    if output is not None:
+        rows.write_parquet(output)
+    return rows
+
+
+def origins_of(arrays: SeriesArrays, align: str, origin: str | None) -> Origins:
+    """The newest origin of each series, or the one named."""
+    return last_origins(arrays, align) if origin is None else origins_at(arrays, origin)
+
+
+def _forecast(config: Config, forecaster: Forecaster, arrays: SeriesArrays, origins: Origins) -> pl.DataFrame:
+    tell = listening().progress
+    return forecast_batch(
+        forecaster,
+        config.prediction,
+        arrays,
+        origins,
+        lambda done, total, text: tell(f"forecast {forecaster.name}", done, total, text),
+    )

@@ -1,0 +1,25 @@
+"""Rows of one run into a table that many runs share: the run's rows are replaced in one Delta commit."""
+
+from pathlib import Path
+
+import polars as pl
+from deltalake import DeltaTable, write_deltalake
+from deltalake.exceptions import CommitFailedError
+
+from forecasting.errors import LockedError
+
+
+def replace_run(table: Path, rows: pl.DataFrame, run_id: str) -> int:
+    """Put the rows of `run_id` in place of what it had there; returns the table's version. Other runs' rows stay."""
+    arrow = rows.to_arrow()
+    try:
+        if not DeltaTable.is_deltatable(str(table)):
+            table.mkdir(parents=True, exist_ok=True)
+            write_deltalake(str(table), arrow, mode="error")
+        else:
+            write_deltalake(str(table), arrow, mode="overwrite", predicate=f"run_id = '{run_id}'", schema_mode="merge")
+    except (CommitFailedError, FileExistsError) as error:
+        raise LockedError(
+            f"one run at a time may write {table.name}, another one committed first: run it again"
+        ) from error
+    return int(DeltaTable(str(table)).version())

@@ -1,0 +1,190 @@
+"""Jobs over processes: a function and its jobs go in, the results come out in the order of the jobs.
+
+Workers are spawned, never forked (forking a process with threads deadlocks). One thread each; they end with their
+parent, ignore Ctrl-C (the parent ends them), and import only what the function's module needs.
+"""
+
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import contextmanager
+from multiprocessing import connection
+from multiprocessing.queues import SimpleQueue
+from types import ModuleType
+from typing import Any
+
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+Progress = Callable[[int, int, str], None]  # done, total, what to show beside the bar
+OnProgress = Callable[[int, int, int, str], None]  # index of the job, then as Progress
+
+_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS"), "1")
+_POLL = 0.05  # seconds between looks at the workers' progress
+_TEXT = 400  # characters of a progress text: a message must fit one atomic write to a pipe
+_SPAWN = threading.Lock()
+
+_messages: "SimpleQueue[tuple[int, int, int, str]] | None" = None  # in a worker: the way back for progress
+
+
+def workers_of(setting: int | None) -> int:
+    """The number of processes that a setting asks for; null: one per core that this process may use."""
+    if setting is not None:
+        return setting
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _ignore(index: int, result: Any) -> None:
+    """For callers that wait for all results."""
+
+
+def run_jobs(
+    function: Callable[[Any, Progress], Any],
+    jobs: Sequence[Any],
+    workers: int,
+    on_result: Callable[[int, Any], None] = _ignore,
+    on_progress: OnProgress | None = None,
+    isolated: bool = False,
+) -> list[Any]:
+    """`function(job, progress)` for every job in up to `workers` processes; results in the order of `jobs`.
+
+    With one worker or one job everything runs in this process, unless `isolated` asks for a process of its own.
+    `function` must be importable by name, jobs and results must survive pickling. Workers take the jobs in order.
+
+    `on_result(index, result)` and `on_progress(index, done, total, text)` are called in this thread, as things happen;
+    progress is thinned to 20 messages per second and worker, the last one of a job always comes.
+
+    The first exception of a job is raised as it was, the other jobs are dropped and their workers killed; so it is with
+    anything raised in this thread, KeyboardInterrupt included. A worker that dies raises BrokenProcessPool, after the
+    results that were there have been handed to `on_result`.
+    """
+    if not isolated and (workers <= 1 or len(jobs) <= 1):
+        return _run_here(function, jobs, on_result, on_progress)
+    context = multiprocessing.get_context("spawn")
+    messages = None if on_progress is None else context.SimpleQueue()
+    pool = ProcessPoolExecutor(
+        max(1, min(workers, len(jobs))), mp_context=context, initializer=_start_worker, initargs=(messages,)
+    )
+    try:
+        with _spawning(function):
+            futures = {pool.submit(_call, function, index, job): index for index, job in enumerate(jobs)}
+        return _collect(futures, on_result, messages, on_progress)
+    except BaseException:
+        _kill(pool)
+        raise
+    finally:
+        pool.shutdown(wait=True)
+        if messages is not None:
+            messages.close()
+
+
+def _run_here(
+    function: Callable[[Any, Progress], Any],
+    jobs: Sequence[Any],
+    on_result: Callable[[int, Any], None],
+    on_progress: OnProgress | None,
+) -> list[Any]:
+    """One job after the other in this process; BLAS on one thread as in a worker: more of them wait for each other, and
+    on a busy machine a baseline's many small products were seen 30 times slower."""
+    results = []
+    with threadpool_limits(limits=1, user_api="blas"):
+        for index, job in enumerate(jobs):
+
+            def progress(done: int, total: int, text: str, index: int = index) -> None:
+                if on_progress is not None:
+                    on_progress(index, done, total, text)
+
+            results.append(function(job, progress))
+            on_result(index, results[-1])
+    return results
+
+
+def _collect(
+    futures: dict[Future[Any], int],
+    on_result: Callable[[int, Any], None],
+    messages: "SimpleQueue[tuple[int, int, int, str]] | None",
+    on_progress: OnProgress | None,
+) -> list[Any]:
+    """Waits for all futures; results before failures, so that a dying worker loses only what was not finished."""
+    results: list[Any] = [None] * len(futures)
+    pending = set(futures)
+    while pending:
+        done, pending = wait(pending, timeout=None if messages is None else _POLL, return_when=FIRST_COMPLETED)
+        while messages is not None and on_progress is not None and not messages.empty():
+            on_progress(*messages.get())
+        for future in sorted(done, key=lambda f: (f.exception() is not None, futures[f])):
+            results[futures[future]] = future.result()
+            on_result(futures[future], results[futures[future]])
+    return results
+
+
+def _kill(pool: ProcessPoolExecutor) -> None:
+    """Ends the workers at once. The pool sees them die and drops its jobs; it has no public way for it before 3.14."""
+    for process in list((pool._processes or {}).values()):
+        process.kill()
+
+
+@contextmanager
+def _spawning(function: Callable[..., Any]) -> Iterator[None]:
+    """What must hold while workers are started.
+
+    One thread per worker: numeric libraries read that from the environment when they load. No `__main__`: a spawned
+    process imports its parent's main module again, which for a command line is every library of the application, and
+    for a script without a guard starts the script anew. No signal in between, or a worker could be started that the
+    pool does not know.
+    """
+    signals = {signal.SIGINT, signal.SIGTERM}
+    main = sys.modules["__main__"]
+    with _SPAWN:
+        held = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+        environment = {key: os.environ.get(key) for key in _ONE_THREAD}
+        os.environ.update(_ONE_THREAD)
+        if getattr(function, "__module__", None) != "__main__":
+            sys.modules["__main__"] = ModuleType("__main__")
+        try:
+            yield
+        finally:
+            sys.modules["__main__"] = main
+            for key, value in environment.items():
+                if value is None:
+                    del os.environ[key]
+                else:
+                    os.environ[key] = value
+            signal.pthread_sigmask(signal.SIG_SETMASK, held)
+
+
+def _start_worker(messages: "SimpleQueue[tuple[int, int, int, str]] | None") -> None:
+    """Runs first in every worker."""
+    global _messages
+    _messages = messages
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})  # held while it was spawned
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """A killed parent (kill -9, out of memory) cannot end its workers; its end of this pipe closes whatever happens."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        connection.wait([parent.sentinel])
+        os._exit(1)
+
+
+def _call(function: Callable[[Any, Progress], Any], index: int, job: Any) -> Any:
+    """Runs one job in a worker."""
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)
+    sent = 0.0
+
+    def progress(done: int, total: int, text: str) -> None:
+        nonlocal sent
+        now = time.monotonic()
+        if _messages is not None and (done >= total or now - sent >= _POLL):
+            sent = now
+            _messages.put((index, done, total, text[:_TEXT]))
+
+    return function(job, progress)

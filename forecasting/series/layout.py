@@ -1,0 +1,93 @@
+"""Where the rows of a series table land in flat arrays: comes in a sorted table, goes out a `Layout` and columns in it.
+
+N flat rows hold S series end to end, each from its first observed y to `horizon` periods beyond its end.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from forecasting.errors import InputError
+from forecasting.freq import Frequency
+from forecasting.schema import DS, UNIQUE_ID, Y
+from forecasting.series.filling import Floats, Ints
+from forecasting.series.grid import require_room
+
+
+class Layout(NamedTuple):
+    """Where the rows of a table land in the flat arrays, and the period of every flat row."""
+
+    ids: list[str]
+    offsets: Ints  # (S+1,)
+    ordinal: Ints  # (N,)
+    source: npt.NDArray[np.intp]  # rows of the table that are used
+    target: npt.NDArray[np.intp]  # the flat row of each
+
+
+def place(frame: pl.DataFrame, freq: Frequency, horizon: int, align: str) -> Layout:
+    """Lay out the periods of all series that have an observed y; `frame` is sorted by (unique_id, ds).
+
+    Raises InputError as `to_arrays` says.
+    """
+    seen = frame.select(
+        pl.col(UNIQUE_ID).rle_id().cast(pl.Int64).alias("code"), freq.ordinal(pl.col(DS)).alias("ordinal"), Y
+    )
+    code, ordinal = seen["code"].to_numpy(), seen["ordinal"].to_numpy()
+    rows = np.flatnonzero((seen[Y].is_not_null() & seen[Y].is_not_nan()).fill_null(value=False).to_numpy())
+    if not len(rows):
+        raise InputError("at least one series must have an observed y, got none: check data.source")
+    codes, begin = np.unique(code[rows], return_index=True)
+    first, last = ordinal[rows[begin]], ordinal[rows[np.append(begin[1:], len(rows)) - 1]]
+    lengths = (last if align == "series_end" else np.full_like(last, last.max())) - first + 1 + horizon
+    ids = frame[UNIQUE_ID].gather(np.searchsorted(code, codes)).to_list()
+    require_room(pl.DataFrame({UNIQUE_ID: ids, "n_rows": lengths}), frame.height * (1 + horizon), freq)
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    number = np.full(int(code[-1]) + 1, -1)
+    number[codes] = np.arange(len(codes))
+    series = number[code]  # -1 where the series has no observed y
+    period = ordinal - first[series]
+    source = np.flatnonzero((series >= 0) & (period >= 0) & (period < lengths[series]))
+    target = offsets[series[source]] + period[source]
+    twice = np.flatnonzero(np.diff(target) == 0)
+    if len(twice):
+        name = ids[series[source[twice[0]]]]
+        raise InputError(
+            f"a series must have one row per period of {freq.text}, got several in {name!r}: set data.freq"
+        )
+    return Layout(ids, offsets, np.arange(offsets[-1]) + np.repeat(first - offsets[:-1], lengths), source, target)
+
+
+def scatter(frame: pl.DataFrame, columns: Sequence[str], rows: Layout, n_rows: int) -> Floats:
+    """Columns of the table at their flat rows, NaN elsewhere; (N, len(columns))."""
+    values = np.full((n_rows, len(columns)), np.nan)
+    for k, name in enumerate(columns):
+        values[rows.target, k] = frame[name].cast(pl.Float64).to_numpy()[rows.source]
+    return values
+
+
+def static_values(frame: pl.DataFrame, columns: Sequence[str], ids: list[str]) -> pl.DataFrame:
+    """The first known value of each static covariate, one row per series of `ids`."""
+    keys = pl.DataFrame({UNIQUE_ID: ids})
+    if not columns:
+        return keys
+    first = frame.group_by(UNIQUE_ID).agg(pl.col([*columns]).drop_nulls().first())
+    return keys.join(first, on=UNIQUE_ID, how="left", maintain_order="left")
+
+
+def floats(frame: pl.DataFrame, columns: list[str]) -> Floats:
+    """Columns side by side, NaN where null; (rows, columns)."""
+    values = np.empty((frame.height, len(columns)))
+    for k, name in enumerate(columns):
+        values[:, k] = frame[name].cast(pl.Float64).to_numpy()
+    return values
+
+
+def texts(frame: pl.DataFrame, columns: list[str]) -> npt.NDArray[np.object_]:
+    """Columns side by side as strings, empty where null; (rows, columns)."""
+    values = np.empty((frame.height, len(columns)), dtype=object)
+    for k, name in enumerate(columns):
+        values[:, k] = frame[name].cast(pl.String).fill_null("").to_list()
+    return values

@@ -1,0 +1,127 @@
+"""One Optuna study for one forecaster: settings are chosen by the primary metric on inner cutoffs, before every evaluation cutoff.
+
+A study is resumed, not repeated: finished trials stay in the storage, a trial that a kill left running is taken up again with
+the same values, and each trial's sampler is seeded by the number of finished trials, so that a resumed study draws what an
+uninterrupted one would have drawn.
+"""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import optuna
+from optuna.trial import TrialState
+
+from forecasting.errors import DivergedError
+from forecasting.evaluation.selection import inner_score
+from forecasting.forecasters.protocol import Task, no_progress
+from forecasting.forecasters.recurrent import RecurrentForecaster, RecurrentSettings
+from forecasting.forecasters.recurrent_settings import settings_from_dict
+from forecasting.series.arrays import Origins, SeriesArrays
+from forecasting.series.as_of import as_of
+from forecasting.series.cutoffs import inner_origins
+from forecasting.series.dataset import Dataset
+from forecasting.tuning.space import Choice, Distribution, apply, suggest
+
+FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
+
+
+@dataclass(frozen=True)
+class StudyJob:
+    """What a worker needs to run one study; `until` holds one origin per series: the oldest evaluation cutoff."""
+
+    name: str  # of the study in the storage
+    settings: RecurrentSettings
+    space: dict[str, Distribution]
+    n_trials: int
+    inner_windows: int
+    step_size: int
+    metric: str
+    fallback: str
+    task: Task
+    dataset: Dataset
+    until: Origins
+    seed: int
+    device: str
+    storage: str
+
+
+def run_study(job: StudyJob, progress: Callable[[int, int, str], None]) -> dict[str, Any]:
+    """Run or resume a study; returns {best_values, best_score, trials: rows {number, state, value, values, seconds}}."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    study = optuna.create_study(
+        storage=job.storage,
+        study_name=job.name,
+        direction="minimize",
+        load_if_exists=True,
+        pruner=optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=3),
+    )
+    _take_up_unfinished(study)
+    arrays = as_of(job.dataset.arrays(), job.until)
+    inner = inner_origins(arrays, job.until, job.task.horizon, job.inner_windows, job.step_size)
+    while (done := len(study.get_trials(deepcopy=False, states=FINISHED))) < job.n_trials:
+        study.sampler = optuna.samplers.TPESampler(seed=job.seed + done, n_startup_trials=5)
+        trial = study.ask()
+        _run_trial(job, study, trial, arrays, inner)
+        progress(done + 1, job.n_trials, _best_text(study, job.metric))
+    return _outcome(study)
+
+
+def create_storage(url: str) -> None:
+    """Make the tables of a storage, once, before several workers open it."""
+    optuna.storages.RDBStorage(url)
+
+
+def _run_trial(job: StudyJob, study: optuna.Study, trial: optuna.Trial, arrays: SeriesArrays, inner: Origins) -> None:
+    settings = settings_from_dict(apply(asdict(job.settings), suggest(trial, job.space)))
+
+    def on_validation(look: int, loss: float) -> None:
+        trial.report(loss, look)
+        if trial.should_prune():
+            raise optuna.TrialPruned
+
+    forecaster = RecurrentForecaster(settings, job.task, job.seed, job.device)
+    try:
+        forecaster.fit(arrays, job.until, inner, no_progress, on_validation=on_validation)
+        score = inner_score(forecaster, job.fallback, arrays, inner, job.metric)
+    except optuna.TrialPruned:
+        study.tell(trial, state=TrialState.PRUNED)
+        return
+    except DivergedError:
+        score = float("inf")  # a bad trial, not a lost one: it counts, and the sampler keeps away from it
+    study.tell(trial, score if np.isfinite(score) else float("inf"))
+
+
+def _take_up_unfinished(study: optuna.Study) -> None:
+    """Trials left running by a kill are failed and queued again with the values they had; the pipeline's lock says that we are alone."""
+    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        study.tell(trial.number, state=TrialState.FAIL)
+        if trial.params:
+            study.enqueue_trial(trial.params, skip_if_exists=True)
+
+
+def _best_text(study: optuna.Study, metric: str) -> str:
+    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    return (
+        f"best {metric} {min(t.value for t in complete if t.value is not None):.3f}"
+        if complete
+        else "no trial finished yet"
+    )
+
+
+def _outcome(study: optuna.Study) -> dict[str, Any]:
+    trials = study.get_trials(deepcopy=False, states=FINISHED)
+    rows = [
+        {
+            "number": number,
+            "state": t.state.name,
+            "value": t.value if t.state == TrialState.COMPLETE else None,
+            "values": dict(t.params),
+            "intermediate": {str(k): v for k, v in t.intermediate_values.items()},
+            "seconds": t.duration.total_seconds() if t.duration else None,
+        }
+        for number, t in enumerate(sorted(trials, key=lambda t: t.number))
+    ]
+    best: dict[str, Choice] = dict(study.best_trial.params)
+    return {"best_values": best, "best_score": study.best_value, "trials": rows}

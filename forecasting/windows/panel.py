@@ -1,0 +1,104 @@
+"""The panel: all series as flat tensors on the training device, laid end to end; windows are read from it, never stored.
+
+Comes in: flat numpy arrays. Goes out: `Panel`. y lies in float32 *less the first value of its series*, which stays in
+float64: so 4 bytes per value keep 24 bits of each series' movement whatever its level (1e9 + 1 stays apart from 1e9),
+a constant series is exact, and the value taken off is one that every origin knows. Readers add it back in float64.
+Axes: S series, N rows, P past and K known-future covariates, A numeric and C categorical static covariates.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+Floats = npt.NDArray[np.floating]
+Ints = npt.NDArray[np.int64]
+
+_CHUNK = 1 << 22  # rows converted at a time, so that building takes little memory beyond the panel
+_NEVER = np.iinfo(np.int32).max
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Series s begins at row first[s]; row r is observed where wait[r] == 0. NaN in y: unknown."""
+
+    first: Tensor  # (S,) int64
+    start: Tensor  # (S,) float64, y of the first row, taken off y_full and y_causal
+    y_full: Tensor  # (N,) float32, gaps filled from both sides
+    y_causal: Tensor  # (N,) float32, gaps filled from rows before; the same tensor as y_full where they are alike
+    wait: (
+        Tensor  # (N,) int32, rows until the next observed one, 0 where observed: row o sees full[r] if r + wait[r] <= o
+    )
+    past: Tensor  # (N, P) float32
+    known_future: Tensor  # (N, K) float32
+    static_numeric: Tensor  # (S, A) float32
+    static_categories: Tensor  # (S, C) int64
+
+    @property
+    def device(self) -> torch.device:
+        """Where the tensors lie."""
+        return self.y_full.device
+
+    @property
+    def n_rows(self) -> int:
+        """N."""
+        return len(self.y_full)
+
+
+def build_panel(
+    offsets: Ints,
+    full: Floats,
+    causal: Floats,
+    next_observed: Ints,
+    past: Floats,
+    known_future: Floats,
+    static_numeric: Floats,
+    static_categories: Ints,
+    device: torch.device,
+) -> Panel:
+    """Flat arrays of N rows (series s owns rows offsets[s]:offsets[s+1]) as tensors; covariates are scaled already."""
+    first = offsets[:-1]
+    start = np.nan_to_num(np.asarray(causal[first], dtype=np.float64), nan=0.0)
+    y_full = _from_start(full, start, offsets)
+    alike = causal is full or np.array_equal(causal, full, equal_nan=True)
+    y_causal = y_full if alike else _from_start(causal, start, offsets)
+    on_device = y_full.to(device)
+    return Panel(
+        first=torch.from_numpy(np.ascontiguousarray(first, dtype=np.int64)).to(device),
+        start=torch.from_numpy(start).to(device),
+        y_full=on_device,
+        y_causal=on_device if alike else y_causal.to(device),
+        wait=_wait(next_observed).to(device),
+        past=_float32(past).to(device),
+        known_future=_float32(known_future).to(device),
+        static_numeric=_float32(static_numeric).to(device),
+        static_categories=torch.from_numpy(np.ascontiguousarray(static_categories, dtype=np.int64)).to(device),
+    )
+
+
+def _from_start(values: Floats, start: npt.NDArray[np.float64], offsets: Ints) -> Tensor:
+    """values - start of their series, in float32; (N,)."""
+    moved = np.empty(len(values), dtype=np.float32)
+    with np.errstate(over="ignore"):  # beyond float32 it becomes inf, which readers take as unknown
+        for begin in range(0, len(values), _CHUNK):
+            rows = np.arange(begin, min(begin + _CHUNK, len(values)))
+            series = np.searchsorted(offsets, rows, side="right") - 1
+            moved[rows] = values[rows] - start[series]
+    return torch.from_numpy(moved)
+
+
+def _wait(next_observed: Ints) -> Tensor:
+    """Rows until the next observed one; (N,) int32."""
+    N = len(next_observed)
+    wait = np.empty(N, dtype=np.int32)
+    for begin in range(0, N, _CHUNK):
+        rows = np.arange(begin, min(begin + _CHUNK, N))
+        ahead = next_observed[rows]
+        wait[rows] = np.where(ahead < N, np.minimum(ahead - rows, _NEVER), _NEVER)
+    return torch.from_numpy(wait)
+
+
+def _float32(values: Floats) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32))

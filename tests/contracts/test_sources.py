@@ -1,0 +1,81 @@
+"""Every kind of source keeps the same promises; a new kind needs one row in EXAMPLES."""
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import polars as pl
+import pytest
+from pydantic import TypeAdapter, ValidationError
+
+import forecasting.sources
+from forecasting.freq import parse_freq
+from forecasting.series.quality import QualitySettings, check_series
+from forecasting.sources import SOURCES, BuiltinSource, CsvSource, ParquetSource, SimulatedSource, Source
+
+
+def _table() -> pl.DataFrame:
+    days = [date(2024, 1, day) for day in (1, 2, 3)]
+    return pl.DataFrame({"unique_id": ["a"] * 3 + ["b"] * 3, "ds": days * 2, "y": [1.0, 2.0, None, 4.0, 5.0, 6.0]})
+
+
+def _csv(folder: Path) -> CsvSource:
+    _table().write_csv(folder / "table.csv")
+    return CsvSource(path=str(folder / "table.csv"))
+
+
+def _parquet(folder: Path) -> ParquetSource:
+    _table().write_parquet(folder / "table.parquet")
+    return ParquetSource(path=str(folder / "table.parquet"))
+
+
+EXAMPLES: dict[str, Callable[[Path], Source]] = {
+    "csv": _csv,
+    "parquet": _parquet,
+    "builtin": lambda _: BuiltinSource("co2"),
+    "simulated": lambda _: SimulatedSource(n_series=3, n_days=30, horizon_rows=5),
+}
+FREQS = {"builtin": "1w"}
+
+
+def test_every_kind_has_an_example_and_a_file_of_its_name():
+    assert set(EXAMPLES) == set(SOURCES)
+    folder = Path(forecasting.sources.__path__[0])
+    assert all((folder / f"{kind}.py").is_file() for kind in SOURCES)
+
+
+@pytest.mark.parametrize("kind", SOURCES)
+def test_a_source_reads_a_long_frame_with_unique_keys(kind: str, tmp_path: Path):
+    source = EXAMPLES[kind](tmp_path)
+    frame = source.read()
+    assert source.kind == kind
+    assert type(source) is SOURCES[kind]
+    assert frame.columns[:3] == ["unique_id", "ds", "y"]
+    assert frame.schema["unique_id"] == pl.String
+    assert frame.height > 0
+    assert not frame.select("unique_id", "ds").is_duplicated().any()
+
+
+@pytest.mark.parametrize("kind", SOURCES)
+def test_reading_twice_gives_the_same_rows(kind: str, tmp_path: Path):
+    source = EXAMPLES[kind](tmp_path)
+    assert source.read().equals(source.read())
+
+
+@pytest.mark.parametrize("kind", SOURCES)
+def test_what_a_source_reads_passes_the_quality_checks(kind: str, tmp_path: Path):
+    frame = EXAMPLES[kind](tmp_path).read()
+    settings, now = QualitySettings(max_gap=None), datetime(2026, 1, 1, tzinfo=UTC)
+    checked = check_series(frame, parse_freq(FREQS.get(kind, "1d")), settings, [], [], [], now)
+    assert checked.n_quarantined == 0
+    assert checked.frame.height == frame.height
+
+
+@pytest.mark.parametrize("kind", SOURCES)
+def test_a_config_names_a_source_by_its_kind_and_unknown_keys_are_refused(kind: str, tmp_path: Path):
+    source = EXAMPLES[kind](tmp_path)
+    adapter: TypeAdapter[Source] = TypeAdapter(Source)
+    raw = TypeAdapter(SOURCES[kind]).dump_python(source)
+    assert adapter.validate_python(raw) == source
+    with pytest.raises(ValidationError, match="surprise"):
+        TypeAdapter(SOURCES[kind]).validate_python(raw | {"surprise": 1})

@@ -1,0 +1,51 @@
+import math
+
+import pytest
+
+from forecasting.evaluation.metrics import METRICS
+from forecasting.figures.labels import METRIC_LABELS, interval, metric_label, number, percent
+
+UNITS = {"y": "unit of the series", "%": "%"}
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (0.12345, "0.123"),
+        (1.0, "1.00"),
+        (9.999, "10.0"),
+        (-12.345, "-12.3"),
+        (1234.5, "1,230"),
+        (0.00012345, "0.000123"),
+        (0.0, "0"),
+        (1.5e12, "1.50e+12"),
+        (2e-9, "2.00e-09"),
+        (None, "–"),
+        (math.nan, "–"),
+        (math.inf, "–"),
+    ],
+)
+def test_numbers_have_three_significant_digits(value: float | None, shown: str) -> None:
+    assert number(value) == shown
+
+
+def test_skills_are_signed_percentages() -> None:
+    assert [percent(v) for v in (0.1234, -0.05, 0.0, None)] == ["+12.3 %", "-5.0 %", "+0.0 %", "–"]
+
+
+def test_the_interval_is_the_outermost_one() -> None:
+    assert interval((0.025, 0.1, 0.5, 0.9, 0.975)) == 0.95
+    assert interval((0.5,)) is None
+    assert interval(()) is None
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_every_metric_has_a_label_that_agrees_with_its_formula(metric: str) -> None:
+    label, formula = METRIC_LABELS[metric], METRICS[metric]
+    assert label.name.lower().startswith(formula.label.lower())
+    assert (label.better == "low") == (formula.better == "lower")
+    assert label.unit == UNITS.get(formula.unit, label.unit)
+
+
+def test_an_unknown_metric_shows_its_own_name() -> None:
+    assert metric_label("owa").axis == "OWA (value)"

@@ -1,0 +1,26 @@
+"""One Prefect server for all tests of flows in this process, with its state in a folder of its own."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prefect.settings import PREFECT_API_URL, temporary_settings
+
+from flows.server import connected
+from tests.conftest import tiny_config
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The API of a running server."""
+    home = tmp_path_factory.mktemp("prefect")
+    with temporary_settings(restore_defaults={PREFECT_API_URL}), connected(home, with_schedules=False) as api:
+        yield api
+
+
+@pytest.fixture
+def values(tmp_path: Path, server: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """A config as plain values, in a workspace of its own, with the server at hand."""
+    monkeypatch.setenv("PREFECT_API_URL", server)  # so that nothing sets PREFECT_HOME for the tests that follow
+    return tiny_config(tmp_path / "workspace")

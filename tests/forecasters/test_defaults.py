@@ -1,0 +1,65 @@
+"""Defaults adapt to the data, keep what was set, and do not change for a few rows more."""
+
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+
+from forecasting.forecasters.defaults import resolve_settings
+from forecasting.forecasters.protocol import Task
+from forecasting.forecasters.recurrent_settings import RecurrentSettings, settings_from_dict
+from forecasting.training.settings import TrainingSettings
+from tests.forecasters.panels import last_origins, panel
+
+LEVELS = (0.1, 0.5, 0.9)
+
+
+def resolved(length: int, horizon: int, season: int, n_series: int = 3, **given: object) -> RecurrentSettings:
+    arrays = panel({f"s{s}": np.arange(float(length)) for s in range(n_series)}, horizon)
+    settings = RecurrentSettings(name="net", **given)
+    return resolve_settings(settings, Task(horizon, LEVELS, season), arrays, last_origins(arrays))
+
+
+@pytest.mark.parametrize(
+    ("length", "horizon", "season"), [(3, 1, 1), (52, 5, 1), (30, 6, 12), (400, 14, 7), (9000, 24, 24)]
+)
+def test_no_null_is_left_and_every_history_is_long_enough_for_its_window(length, horizon, season):
+    settings = resolved(length, horizon, season)
+    values = asdict(settings)
+    assert None not in [*values.values(), *values["training"].values()]
+    assert 1 <= settings.context_length <= 512
+    assert settings.min_history <= length
+    assert settings.training.valid_every <= settings.training.max_steps
+
+
+def test_a_seasonal_panel_is_forecast_around_its_last_season_and_another_around_its_last_value():
+    seasonal, yearly, one_season = resolved(96, 6, 12), resolved(52, 5, 1), resolved(20, 6, 12)
+    assert (seasonal.residual, seasonal.context_length) == ("seasonal_naive", 24)
+    assert (yearly.residual, yearly.context_length, yearly.min_history) == ("last_value", 12, 10)
+    assert one_season.residual == "last_value"
+
+
+def test_more_windows_bear_more_weights_and_more_steps():
+    few, many = resolved(60, 5, 1, n_series=2), resolved(9000, 5, 1, n_series=20)
+    assert few.hidden_size < many.hidden_size
+    assert few.training.max_steps < many.training.max_steps
+    assert few.training.batch_size < many.training.batch_size
+
+
+def test_what_was_set_stays():
+    training = TrainingSettings(max_steps=7, batch_size=3)
+    settings = resolved(
+        96, 6, 12, context_length=5, hidden_size=4, scaling="none", residual="none", min_history=2, training=training
+    )
+    assert (settings.context_length, settings.hidden_size, settings.min_history) == (5, 4, 2)
+    assert (settings.scaling, settings.residual) == ("none", "none")
+    assert (settings.training.max_steps, settings.training.batch_size, settings.training.valid_every) == (7, 3, 1)
+
+
+def test_five_rows_more_do_not_change_the_recipe():
+    assert resolved(150, 5, 12, n_series=30) == resolved(155, 5, 12, n_series=30)
+
+
+def test_settings_survive_the_way_through_a_mapping():
+    settings = resolved(96, 6, 12, cell="lstm")
+    assert settings_from_dict(asdict(settings)) == settings

@@ -1,0 +1,160 @@
+"""Recurrent forecasters as a whole: they learn, save and load, and treat every origin by itself."""
+
+import json
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from forecasting.errors import InputError
+from forecasting.forecasters.protocol import Task, no_progress
+from forecasting.forecasters.recurrent import RecurrentForecaster, RecurrentSettings, load
+from forecasting.models.cells import CELLS
+from forecasting.models.topologies import TOPOLOGIES
+from forecasting.series.arrays import Origins
+from forecasting.series.as_of import as_of
+from forecasting.training.settings import TrainingSettings
+from tests.forecasters.panels import last_origins, panel
+
+H = 6
+TASK = Task(H, (0.1, 0.5, 0.9), 12)
+NONE = Origins(*[np.zeros(0, dtype=np.int64)] * 3)
+ALL = list(product(sorted(CELLS), sorted(TOPOLOGIES)))
+
+
+def sines(n_series: int = 8, length: int = 96) -> dict[str, np.ndarray]:
+    t = np.arange(length)
+    return {f"s{k}": 10 * (k + 1) + (k + 1) * np.sin(2 * np.pi * (t + 3 * k) / 12) for k in range(n_series)}
+
+
+def fitted(cell: str, topology: str, steps: int = 20, seed: int = 4, **changes: object) -> RecurrentForecaster:
+    settings = RecurrentSettings(
+        name="net",
+        cell=cell,
+        topology=topology,
+        context_length=24,
+        hidden_size=16,
+        residual="last_value",
+        training=TrainingSettings(max_steps=steps, batch_size=32, learning_rate=0.01),
+        **changes,
+    )
+    forecaster = RecurrentForecaster(settings, TASK, seed, "cpu")
+    arrays = panel(sines(), H)
+    until = last_origins(arrays, (H,))
+    forecaster.fit(as_of(arrays, until), until, NONE, no_progress)
+    return forecaster
+
+
+@pytest.mark.parametrize(("cell", "topology"), ALL)
+def test_every_cell_in_every_topology_learns_a_sine(cell, topology):
+    arrays = panel(sines(), H)
+    origins = last_origins(arrays, (H,))
+    forecast = fitted(cell, topology, steps=250).forecast(arrays, origins, no_progress)
+    truth = arrays.targets(origins, H)
+    size = np.array([k + 1.0 for k in range(arrays.n_series)])[:, None]
+    assert (np.abs(forecast.y_hat - truth) / size).mean() < 0.12
+    assert (np.diff(forecast.quantiles, axis=2) >= 0).all()
+
+
+@pytest.mark.parametrize(("cell", "topology"), ALL)
+def test_a_saved_forecaster_gives_the_same_bytes_when_loaded(cell, topology, tmp_path: Path):
+    arrays = panel(sines(), H)
+    forecaster = fitted(cell, topology)
+    forecaster.save(tmp_path)
+    first, again = (f.forecast(arrays, last_origins(arrays), no_progress) for f in (forecaster, load(tmp_path)))
+    assert np.array_equal(first.quantiles, again.quantiles)
+    assert sorted(p.suffix for p in tmp_path.iterdir()) == [".json", ".safetensors"]
+
+
+@pytest.mark.parametrize(("cell", "topology"), ALL)
+def test_an_origin_alone_is_forecast_as_among_others_and_short_histories_beside_long_ones(cell, topology):
+    series = sines()
+    series["short"] = series["s1"][-15:]
+    arrays = panel(series, H)
+    forecaster = fitted(cell, topology, min_history=4)
+    origins = last_origins(arrays, (0, 3))
+    together = forecaster.forecast(arrays, origins, no_progress).quantiles
+    for i in (0, 7, len(origins) - 1):
+        alone = forecaster.forecast(arrays, origins.take(slice(i, i + 1)), no_progress).quantiles[0]
+        np.testing.assert_allclose(alone, together[i], rtol=1e-6)
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_seed_others(tmp_path: Path):
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        fitted("gru", "encoder_decoder", seed=seed).save(tmp_path / name)
+    a, b, c = ((tmp_path / name / "network.safetensors").read_bytes() for name in "abc")
+    assert a == b != c
+
+
+def test_the_saved_state_has_no_nulls_left_and_says_what_it_was_fitted_on(tmp_path: Path):
+    fitted("lstm", "many_to_many").save(tmp_path)
+    state = json.loads((tmp_path / "forecaster.json").read_text())
+    assert state["format"] == 1
+    assert state["fitted_on"]["n_series"] == 8
+    open_ends = {k for k, v in state["settings"].items() if v is None}
+    assert not open_ends
+    assert all(np.isfinite(w).all() for w in load_file(tmp_path / "network.safetensors").values())
+
+
+def test_a_state_of_another_format_is_refused(tmp_path: Path):
+    fitted("gru", "many_to_one").save(tmp_path)
+    path = tmp_path / "forecaster.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"format": 99}))
+    with pytest.raises(InputError, match="99"):
+        load(tmp_path)
+
+
+def test_a_constant_series_is_forecast_as_that_constant():
+    arrays = panel({**sines(), "flat": np.full(40, 7.0), "zero": np.zeros(40)}, H)
+    forecast = fitted("gru", "encoder_decoder").forecast(arrays, last_origins(arrays), no_progress)
+    np.testing.assert_allclose(forecast.y_hat[-2:], [[7.0] * H, [0.0] * H], rtol=1e-4, atol=1e-9)
+
+
+def test_too_short_a_history_fails_with_the_reason_and_leaves_the_others_alone():
+    arrays = panel({**sines(2), "short": [1.0, 2.0]}, H)
+    forecast = fitted("gru", "many_to_one", min_history=5).forecast(arrays, last_origins(arrays), no_progress)
+    assert forecast.failed.tolist() == [None, None, "too short: 2 observations, net needs 5"]
+    assert np.isfinite(forecast.y_hat[:2]).all()
+
+
+def test_no_history_long_enough_for_one_window_is_an_error_with_a_way_out():
+    arrays = panel({"a": [1.0, 2.0, 3.0]}, H)
+    forecaster = RecurrentForecaster(RecurrentSettings(name="net"), TASK, 1, "cpu")
+    with pytest.raises(InputError, match=r"set task\.horizon"):
+        forecaster.fit(arrays, last_origins(arrays), NONE, no_progress)
+
+
+def test_inner_cutoffs_are_never_trained_on():
+    """Values between the oldest inner cutoff and the end change the look at validation, never a weight that training made."""
+    weights = []
+    for bump in (0.0, 50.0):
+        series = sines()
+        arrays = panel({k: np.append(y[:-H], y[-H:] + bump) for k, y in series.items()}, H)
+        until, inner = last_origins(arrays), last_origins(arrays, (H,))
+        settings = RecurrentSettings(
+            name="net",
+            context_length=24,
+            hidden_size=8,
+            training=TrainingSettings(max_steps=10, batch_size=16, valid_every=10),
+        )
+        forecaster = RecurrentForecaster(settings, TASK, 1, "cpu")
+        forecaster.fit(arrays, until, inner, no_progress)
+        weights.append([p.detach().numpy().copy() for p in forecaster.network.parameters()])
+    assert all(np.array_equal(a, b) for a, b in zip(*weights, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"topology": "many_to_many", "scaling": "robust"}, "set scaling to one of"),
+        ({"residual": "yesterday"}, "residual must be one of"),
+        ({"loss": "hinge"}, "loss must be one of"),
+        ({"dropout": 1.0}, r"dropout must lie in \[0, 1\)"),
+        ({"hidden_size": 0}, "hidden_size must be at least 1, got 0"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused(change, message):
+    with pytest.raises(InputError, match=message):
+        RecurrentSettings(name="net", **change)

@@ -1,0 +1,63 @@
+"""Cells against their equations, and weights that are shared by all steps."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from forecasting.errors import InputError
+from forecasting.models.cells import CELLS, Recurrence, cell_of
+
+
+def by_equation(cell: str, layer: torch.nn.Module, inputs_BTF: Tensor) -> Tensor:
+    """The hidden states written out step by step; (B, T, D)."""
+    w_x, w_h, b_x, b_h = (getattr(layer, f"{n}_l0") for n in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"))
+    h = torch.zeros(len(inputs_BTF), w_h.shape[1])
+    c, states = torch.zeros_like(h), []
+    for x in inputs_BTF.unbind(1):
+        from_x, from_h = x @ w_x.T + b_x, h @ w_h.T + b_h
+        if cell == "rnn":
+            h = torch.tanh(from_x + from_h)
+        elif cell == "lstm":
+            i, f, g, o = (from_x + from_h).chunk(4, 1)
+            c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+            h = torch.sigmoid(o) * torch.tanh(c)
+        else:
+            (xr, xz, xn), (hr, hz, hn) = from_x.chunk(3, 1), from_h.chunk(3, 1)
+            r, z = torch.sigmoid(xr + hr), torch.sigmoid(xz + hz)
+            h = (1 - z) * torch.tanh(xn + r * hn) + z * h
+        states.append(h)
+    return torch.stack(states, 1)
+
+
+@pytest.mark.parametrize("cell", sorted(CELLS))
+def test_a_cell_computes_its_equation(cell):
+    torch.manual_seed(1)
+    stack = Recurrence(cell, n_inputs=3, hidden_size=5, n_layers=2, dropout=0.0)
+    inputs = torch.randn(4, 9, 3)
+    with torch.no_grad():
+        lower, upper = stack(inputs)
+        expected = by_equation(cell, stack.layers[0], inputs)
+        torch.testing.assert_close(lower, expected, atol=1e-6, rtol=0)
+        torch.testing.assert_close(upper, by_equation(cell, stack.layers[1], expected), atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("cell", sorted(CELLS))
+def test_the_number_of_weights_is_that_of_the_gates_and_not_of_the_steps(cell):
+    F, D = 3, 5
+    stack = Recurrence(cell, F, D, 1, 0.0)
+    expected = CELLS[cell].n_gates * (F * D + D * D + 2 * D)
+    assert sum(p.numel() for p in stack.parameters()) == expected
+    assert [stack(torch.zeros(1, T, F))[-1].shape for T in (1, 50)] == [(1, 1, D), (1, 50, D)]
+
+
+def test_the_forget_gate_of_the_lstm_starts_open_and_recurrent_weights_are_orthogonal():
+    layer = Recurrence("lstm", 2, 4, 1, 0.0).layers[0]
+    biases = (layer.bias_ih_l0 + layer.bias_hh_l0).chunk(4)
+    assert [float(b.detach().mean()) for b in biases] == [0.0, 1.0, 0.0, 0.0]
+    for gate in layer.weight_hh_l0.detach().chunk(4):
+        torch.testing.assert_close(gate @ gate.T, torch.eye(4), atol=1e-5, rtol=0)
+
+
+def test_an_unknown_cell_is_refused_with_the_known_ones():
+    with pytest.raises(InputError, match="cell must be one of gru, lstm, rnn, got 'qrnn'"):
+        cell_of("qrnn")

@@ -1,0 +1,45 @@
+"""Small tables for the tests of this folder."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from typing import Any
+
+import polars as pl
+from hypothesis import settings
+
+from forecasting.freq import parse_freq
+from forecasting.series.arrays import SeriesArrays, to_arrays
+
+# Busy machines are slow: no time limit per example.
+PROPERTY = settings(deadline=None, max_examples=80)
+DAY0 = date(2024, 1, 1)
+Values = Sequence[float | None]
+
+
+def daily(series: Mapping[str, Values], start: date = DAY0) -> pl.DataFrame:
+    """One row per value, all series from `start` on."""
+    rows = [(name, start + timedelta(days=i), y) for name, values in series.items() for i, y in enumerate(values)]
+    return pl.DataFrame(rows, schema={"unique_id": pl.String, "ds": pl.Date, "y": pl.Float64}, orient="row")
+
+
+def numbered(series: Mapping[str, Values]) -> pl.DataFrame:
+    """The same with integer ds from 0."""
+    rows = [(name, i, y) for name, values in series.items() for i, y in enumerate(values)]
+    return pl.DataFrame(rows, schema={"unique_id": pl.String, "ds": pl.Int64, "y": pl.Float64}, orient="row")
+
+
+def arrays_of(frame: pl.DataFrame, horizon: int = 2, **changes: Any) -> SeriesArrays:
+    """`to_arrays` with plain defaults for daily or numbered frames."""
+    settings: dict[str, Any] = {
+        "freq": parse_freq(1 if frame.schema["ds"].is_integer() else "1d"),
+        "fill": "interpolate",
+        "season_length": 2,
+        "align": None,
+        "static": [],
+        "past": [],
+        "known_future": [],
+        "calendar": [],
+        "country": None,
+        "timezone": None,
+    } | changes
+    return to_arrays(frame, horizon=horizon, **settings)

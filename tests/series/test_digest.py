@@ -1,0 +1,77 @@
+from datetime import date
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from forecasting.series.digest import digest_of
+from tests.series.examples import PROPERTY
+
+ROW = st.tuples(
+    st.text(max_size=3),
+    st.dates(),
+    st.one_of(st.none(), st.floats()),
+    st.one_of(st.none(), st.booleans()),
+    st.one_of(st.none(), st.text(max_size=2)),
+)
+SCHEMA = {"unique_id": pl.String, "ds": pl.Date, "y": pl.Float64, "open": pl.Boolean, "town": pl.String}
+ROWS = st.lists(ROW, min_size=1, max_size=8)
+
+
+def table(rows: list[tuple[object, ...]]) -> pl.DataFrame:
+    return pl.DataFrame(rows, schema=SCHEMA, orient="row")
+
+
+@PROPERTY
+@given(ROWS, st.randoms(use_true_random=False), st.integers(1, 8))
+def test_row_order_column_order_and_chunks_change_nothing(rows, random, cut):
+    shuffled, names = list(rows), list(SCHEMA)
+    random.shuffle(shuffled)
+    random.shuffle(names)
+    chunks = [table(shuffled[:cut]), table(shuffled[cut:])]
+    assert digest_of(pl.concat(chunks, rechunk=False).select(names)) == digest_of(table(rows))
+
+
+@PROPERTY
+@given(ROWS, st.data())
+def test_any_changed_cell_changes_it(rows, data):
+    row, column = data.draw(st.integers(0, len(rows) - 1)), data.draw(st.sampled_from(list(SCHEMA)))
+    before = table(rows)
+    new = list(rows[row])
+    place = list(SCHEMA).index(column)
+    new[place] = data.draw(ROW)[place]
+    after = table([*rows[:row], tuple(new), *rows[row + 1 :]])
+    order = list(SCHEMA)
+    same = before.sort(order).equals(after.sort(order), null_equal=True)
+    assert (digest_of(before) == digest_of(after)) == same
+
+
+def test_text_does_not_run_over_into_the_next_cell():
+    one = pl.DataFrame({"a": ["x", "yz"]})
+    assert digest_of(one) != digest_of(pl.DataFrame({"a": ["xy", "z"]}))
+    assert digest_of(pl.DataFrame({"a": [None, ""]})) != digest_of(pl.DataFrame({"a": ["", ""]}))
+
+
+def test_names_types_and_sizes_count_and_excluded_columns_do_not():
+    frame = pl.DataFrame({"unique_id": ["a"], "y": [1.0]})
+    assert digest_of(frame) != digest_of(frame.rename({"y": "z"}))
+    assert digest_of(frame) != digest_of(frame.cast({"y": pl.Float32}))
+    assert digest_of(frame) != digest_of(frame.clear())
+    assert digest_of(frame.with_columns(run_id=pl.lit("r1")), exclude=["run_id"]) == digest_of(frame)
+
+
+def test_null_slots_and_negative_zero_are_canonical():
+    hidden = pl.DataFrame({"y": [5.0, 1.0]}).with_columns(y=pl.when(pl.col("y") < 2).then("y"))
+    assert digest_of(hidden) == digest_of(pl.DataFrame({"y": [None, 1.0]}))
+    assert digest_of(pl.DataFrame({"y": [-0.0]})) == digest_of(pl.DataFrame({"y": [0.0]}))
+
+
+def test_the_digest_of_a_known_table_is_fixed():
+    frame = pl.DataFrame({"unique_id": ["a", "b"], "ds": [date(2024, 1, 1)] * 2, "y": [1.0, None]})
+    assert digest_of(frame) == "307accd7565546ebfd8628e56f206760774b6d80b68019d37af54bb556af7178"
+
+
+def test_nested_columns_are_refused():
+    with pytest.raises(TypeError, match="plain columns, got a"):
+        digest_of(pl.DataFrame({"a": [[1, 2]]}))
