@@ -203,7 +203,7 @@ def _terminal(as_json: bool) -> Any:
 
     @contextmanager
     def listen() -> Any:
-        with Terminal(as_json=as_json) as terminal, reporting(terminal):
+        with Terminal(as_json=as_json, between_stages=_stop_if_asked) as terminal, reporting(terminal):
             yield terminal
 
     return listen()
@@ -222,14 +222,25 @@ class _Terminated(KeyboardInterrupt):
     """SIGTERM as an interrupt, which no `except Exception` on the way up can swallow."""
 
 
-def _on_sigterm(number: int, _: FrameType | None) -> None:
-    raise _Terminated(number)
+_asked: list[int] = []  # signals that came; one raised inside a library's callback may be swallowed there
+
+
+def _on_signal(number: int, _: FrameType | None) -> None:
+    _asked.append(number)
+    _stop_if_asked()
+
+
+def _stop_if_asked() -> None:
+    """Raises what the newest signal means; asked again between stages, where nothing swallows it."""
+    if _asked:
+        raise _Terminated if _asked[-1] == signal.SIGTERM else KeyboardInterrupt
 
 
 def main() -> None:
     """The entry point: named errors become one message and their exit code."""
     quiet()
-    signal.signal(signal.SIGTERM, _on_sigterm)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _on_signal)
     try:
         app(prog_name="forecast")
     except ForecastingError as error:

@@ -3,6 +3,7 @@
 import json
 import sys
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
@@ -23,9 +24,13 @@ LABELS = {
 
 
 class Terminal:
-    """A reporter that draws; with `as_json` all of it goes to standard error, so that standard output is one JSON line."""
+    """A reporter that draws; with `as_json` all of it goes to standard error, so that standard output is one JSON line.
 
-    def __init__(self, *, as_json: bool = False) -> None:
+    `between_stages` is called whenever a stage begins or ends.
+    """
+
+    def __init__(self, *, as_json: bool = False, between_stages: Callable[[], None] = lambda: None) -> None:
+        self.between_stages = between_stages
         self.console = _console(as_json)
         self._progress = Progress(
             TextColumn("  {task.description:<34}"),
@@ -51,6 +56,7 @@ class Terminal:
 
     def stage(self, name: str) -> None:  # noqa: ARG002 - bars carry the names
         """Old bars go when a stage begins."""
+        self.between_stages()
         for bar in self._bars.values():
             self._progress.remove_task(bar)
         self._bars.clear()
@@ -73,6 +79,7 @@ class Terminal:
         mark = "[cyan]reused[/]" if reused else "[green]done[/]  "
         self.console.print(f"{mark} [bold]{name:<9}[/] ", end="")
         self.console.print(sentence, markup=False, soft_wrap=True)
+        self.between_stages()
 
     def warn(self, text: str) -> None:
         """On a line of its own."""

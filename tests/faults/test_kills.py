@@ -29,6 +29,15 @@ def start(config: Path, seed: int, workers: int = 1) -> subprocess.Popen[bytes]:
     )
 
 
+def wait_for(process: subprocess.Popen[bytes], stage: bytes) -> None:
+    """Until the run has told that this stage is finished."""
+    assert process.stderr is not None
+    for line in process.stderr:
+        if line.split()[1:2] == [stage]:
+            return
+    raise AssertionError(f"the run ended before {stage!r}")
+
+
 def finish(config: Path, seed: int) -> None:
     process = start(config, seed)
     _, err = process.communicate(timeout=180)
@@ -75,7 +84,7 @@ def test_a_run_killed_at_twenty_random_moments_is_completed_by_a_rerun(config, s
     for seed in range(100, 120):
         process = start(config, seed)
         try:
-            process.wait(moments.uniform(0.15, 1.0) * seconds)
+            process.wait(moments.uniform(0.1, 0.9) * seconds)
         except subprocess.TimeoutExpired:
             os.kill(process.pid, signal.SIGKILL)
             killed += 1
@@ -87,10 +96,10 @@ def test_a_run_killed_at_twenty_random_moments_is_completed_by_a_rerun(config, s
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_stopped_run_says_that_it_can_go_on_and_does(config, seconds, number, code):
+def test_a_stopped_run_says_that_it_can_go_on_and_does(config, number, code):
     seed = 200 + code
     process = start(config, seed)
-    time.sleep(0.6 * seconds)
+    wait_for(process, b"window")  # training comes next
     os.kill(process.pid, number)
     _, err = process.communicate(timeout=60)
     assert process.returncode == code, err.decode()[-2000:]
@@ -100,9 +109,13 @@ def test_a_stopped_run_says_that_it_can_go_on_and_does(config, seconds, number, 
 
 
 @pytest.mark.timeout(300)
-def test_no_worker_outlives_a_killed_run(config, seconds):
+def test_no_worker_outlives_a_killed_run(config):
     process = start(config, 300, workers=2)
-    time.sleep(0.5 * seconds)
+    wait_for(process, b"window")
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and len(members(process.pid)) < 2:
+        time.sleep(0.05)
+    assert len(members(process.pid)) > 1
     os.kill(process.pid, signal.SIGKILL)
     process.communicate()
     deadline = time.monotonic() + 20
