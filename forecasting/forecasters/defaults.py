@@ -37,14 +37,16 @@ def resolve_settings(
     min_history = settings.min_history or _min_history(task, history)
     size = Size(history, int(np.maximum(observed - task.horizon - min_history + 1, 0).sum()))
     seasonal = task.season_length > 1 and history >= 2 * task.season_length
+    context_length = settings.context_length or _context_length(task, history)
+    training = _training(settings.training, size, every_step=topology_of(settings.topology).every_step)
     return replace(
         settings,
-        context_length=settings.context_length or _context_length(task, history),
+        context_length=context_length,
         hidden_size=settings.hidden_size or _hidden_size(size),
         scaling=settings.scaling or "standard",
         residual=settings.residual or ("seasonal_naive" if seasonal else "last_value"),
         min_history=min_history,
-        training=_training(settings.training, size, every_step=topology_of(settings.topology).every_step),
+        training=replace(training, bptt_length=training.bptt_length or context_length),
     )
 
 

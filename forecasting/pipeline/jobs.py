@@ -16,6 +16,7 @@ from forecasting.evaluation.backtest import backtest
 from forecasting.evaluation.leak_check import leak_check
 from forecasting.evaluation.selection import inner_score
 from forecasting.forecasters.catalog import load_forecaster
+from forecasting.forecasters.checkpoints import CheckpointFolder
 from forecasting.forecasters.local import LocalForecaster
 from forecasting.forecasters.protocol import Forecaster, Task, no_progress
 from forecasting.forecasters.recurrent import RecurrentForecaster
@@ -25,6 +26,7 @@ from forecasting.series.as_of import as_of
 from forecasting.series.cutoffs import inner_origins
 from forecasting.series.dataset import Dataset
 from forecasting.stages import StageResult, StageStore, write_json
+from forecasting.training.devices import resolve
 
 WorkerProgress = Callable[[int, int, str], None]
 
@@ -55,15 +57,19 @@ class TrainJob:
 
 
 def train(job: TrainJob, progress: WorkerProgress) -> StageResult:
-    """The fitted network's state folder; a fit that diverged leaves a result that says so."""
+    """The fitted network's state folder; a fit that diverged leaves a result that says so. Goes on where a kill stopped it."""
+
+    store = StageStore(job.store)
 
     def build(folder: Path) -> dict[str, Any]:
         arrays = as_of(job.dataset.arrays(), job.until)
         forecaster = RecurrentForecaster(job.settings, job.task, job.seed, job.device)
         try:
-            report = forecaster.fit(arrays, job.until, job.inner, progress, stop_after=job.stop_after)
+            report = forecaster.fit(
+                arrays, job.until, job.inner, progress, stop_after=job.stop_after, checkpoints=checkpoints
+            )
         except DivergedError as error:
-            return {"failed": f"diverged: {error}"}
+            return {"failed": f"diverged: {error}", "history": error.history}
         forecaster.save(folder / "state")
         write_json(folder / "state" / "serving.json", job.serving)
         score = inner_score(forecaster, job.fallback, arrays, job.inner, job.metric) if len(job.inner) else None
@@ -73,11 +79,16 @@ def train(job: TrainJob, progress: WorkerProgress) -> StageResult:
             "fit_seconds": report.seconds,
             "inner_score": score,
             "history": report.history,
+            "profiles": report.profiles,
             "resolved": asdict(forecaster.resolved or job.settings),
             "notes": report.notes,
         }
 
-    return StageStore(job.store).run("train", job.inputs, build)
+    # A fit that a kill cut short left its checkpoints under the same inputs, and goes on from them.
+    checkpoints = CheckpointFolder(store.unfinished("train", job.inputs), resolve(job.device))
+    result = store.run("train", job.inputs, build)
+    checkpoints.clear()
+    return result
 
 
 @dataclass(frozen=True)
