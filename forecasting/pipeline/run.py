@@ -17,7 +17,7 @@ from forecasting.config import Config
 from forecasting.errors import InputError
 from forecasting.evaluation.gate import Verdict, decide
 from forecasting.evaluation.leaderboard import leaderboard
-from forecasting.evaluation.metrics import score, step_scores
+from forecasting.evaluation.scoring import score, step_scores
 from forecasting.forecasters.baselines import BaselineSettings
 from forecasting.forecasters.catalog import state_digest
 from forecasting.forecasters.local import LocalForecaster
