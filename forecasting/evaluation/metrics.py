@@ -63,7 +63,8 @@ class Metric:
         missing = np.isnan(values)
         if not missing.any():
             return [None] * len(values)
-        reasons = np.where(missing, NOT_FINITE, None)
+        reasons = np.full(len(values), None, dtype=object)
+        reasons[missing] = NOT_FINITE
         for reason, test in (*reversed(self.undefined), (NO_ACTUALS, lambda c: c.n_observed == 0)):
             reasons[missing & test(cases)] = reason
         return list(reasons)

@@ -226,7 +226,7 @@ def _rolled(
 def _scored(arrays: SeriesArrays, origins: Origins, horizon: int) -> Origins:
     """Those with room for a horizon and at least one observed y in it."""
     origins = origins.take(origins.row + horizon < arrays.offsets[origins.series + 1])
-    return origins.take(~np.isnan(arrays.targets(origins, horizon)).all(axis=1))
+    return origins.take(np.count_nonzero(~np.isnan(arrays.targets(origins, horizon)), axis=1) > 0)
 
 
 def _some(origins: Origins, rule: str) -> Origins:
