@@ -159,7 +159,9 @@ def _in_blocks(frame: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame, int]:
         horizon = int(step.max())
         n = len(step) // horizon
         if len(step) == n * horizon and (step.reshape(n, horizon) == np.arange(1, horizon + 1)).all():
-            same = table.select((pl.all_horizontal(pl.col(k) == pl.col(k).shift(1) for k in _KEY) | (pl.col(STEP) == 1)).all())
+            same = table.select(
+                (pl.all_horizontal(pl.col(k) == pl.col(k).shift(1) for k in _KEY) | (pl.col(STEP) == 1)).all()
+            )
             if same.item():
                 keys = table.gather_every(horizon).select(_KEY).with_columns(block=pl.int_range(n, dtype=pl.Int64))
                 return table, keys, horizon

@@ -16,7 +16,6 @@ from forecasting.errors import InputError
 from forecasting.schema import CUTOFF, UNIQUE_ID
 from forecasting.series.arrays import Align, IntArray, Origins, SeriesArrays, default_align
 
-
 Stamp = int | datetime | date | str  # a ds as YAML gives it; text in ISO form
 
 

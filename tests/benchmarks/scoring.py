@@ -60,14 +60,24 @@ def main() -> None:
     sizes, seconds = [1_000, 10_000, 104_167], []
     for n_series in sizes:
         frame, arrays, origins = forecasts(n_series)
-        mine, theirs = (min(f() for _ in range(3)) for f in (
-            lambda: ours(frame, arrays, origins, METRICS), lambda: group_by(frame, arrays, origins)))
+        mine = min(ours(frame, arrays, origins, METRICS) for _ in range(3))
+        theirs = min(group_by(frame, arrays, origins) for _ in range(3))
         full = ours(frame, arrays, origins, ALL)
         seconds.append(mine)
-        print(f"{frame.height:>12,} rows: same metrics {mine:.2f} s, with quantile metrics {full:.2f} s; group-by {theirs:.2f} s")
+        print(
+            f"{frame.height:>12,} rows: same metrics {mine:.2f} s, with quantile metrics {full:.2f} s; group-by {theirs:.2f} s"
+        )
     exponent = float(np.polyfit(np.log(sizes[1:]), np.log(seconds[1:]), 1)[0])
     print(f"growth with the number of series: exponent {exponent:.2f}")
-    print(json.dumps({"ratio": round(mine / theirs, 2), "ratio_all_metrics": round(full / theirs, 2), "exponent": round(exponent, 2)}))
+    print(
+        json.dumps(
+            {
+                "ratio": round(mine / theirs, 2),
+                "ratio_all_metrics": round(full / theirs, 2),
+                "exponent": round(exponent, 2),
+            }
+        )
+    )
 
 
 if __name__ == "__main__":

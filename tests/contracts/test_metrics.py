@@ -65,7 +65,9 @@ def test_a_reason_is_given_exactly_where_the_value_is_undefined(name) -> None:
     y[0], y[1], y[2, 0] = np.nan, 0.0, 0.0
     c = replace(c, y=y, scale=np.array([[1.0], [1.0], [0.0], [np.nan], [1.0], [1.0]]))
     c = replace(c, scale_squared=c.scale**2, sd=c.scale)
-    assert [reason is not None for reason in METRICS[name].reasons(c, METRICS[name](c))] == np.isnan(METRICS[name](c)).tolist()
+    assert [reason is not None for reason in METRICS[name].reasons(c, METRICS[name](c))] == np.isnan(
+        METRICS[name](c)
+    ).tolist()
 
 
 @every_metric

@@ -7,7 +7,9 @@ from forecasting.evaluation.metrics import METRICS, NO_ACTUALS, NOT_FINITE
 NAN = float("nan")
 
 
-def one_case(y, y_hat, quantiles=None, levels=(0.1, 0.5, 0.9), scale=2.0, scale_squared=4.0, sd=5.0, naive2=(50.0, 2.0)) -> Cases:
+def one_case(
+    y, y_hat, quantiles=None, levels=(0.1, 0.5, 0.9), scale=2.0, scale_squared=4.0, sd=5.0, naive2=(50.0, 2.0)
+) -> Cases:
     """One origin; the quantiles default to y_hat - 1, y_hat, y_hat + 1."""
     point = np.array([y_hat], dtype=float)
     bands = point[..., None] + np.arange(-(len(levels) // 2), len(levels) // 2 + 1) if quantiles is None else quantiles
