@@ -96,7 +96,7 @@ def _season(freq: int | str, histories: list[npt.NDArray[np.float64]]) -> tuple[
     strongest = float(repeats.max())
     before = np.r_[_autocorrelation(histories, cycles[0] - 1), repeats[:-1]]  # what fades from lag 1 on is no cycle
     after = np.r_[repeats[1:], -1.0]
-    if not unit and strongest < _LEAST:
+    if not unit and strongest < max(_LEAST, _by_chance(histories)):
         return 1, f"no lag repeats: the highest autocorrelation of the changes is {strongest:.2f}"
     peaks = [
         i
@@ -112,6 +112,12 @@ def _season(freq: int | str, histories: list[npt.NDArray[np.float64]]) -> tuple[
     if unit and strongest < _LEAST:
         return season, f"the usual cycle of {freq} data, though weak here: {told}"
     return season, told + (f"; also possible: {', '.join(others)}" if others else "")
+
+
+def _by_chance(histories: list[npt.NDArray[np.float64]]) -> float:
+    """What some lag of pure noise may reach: four standard errors (Bartlett 1946, first differences of white noise)."""
+    n_values = sum(len(y) for y in histories)
+    return 4.0 * float(np.sqrt(1.5 / max(n_values, 1)))
 
 
 def _autocorrelation(histories: list[npt.NDArray[np.float64]], lag: int) -> float:
