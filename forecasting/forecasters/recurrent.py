@@ -142,7 +142,9 @@ class RecurrentForecaster:
                 forecast.quantiles[o], forecast.failed[o] = quantiles[i], None
                 forecast.y_hat[o] = quantiles[i][:, self.task.quantile_levels.index(0.5)]
             else:
-                forecast.failed[o] = "no finite forecast" if usable[i] else "no y is known in the window"
+                forecast.failed[o] = (
+                    "no finite forecast" if usable[i] else "no y in the window that the network can use"
+                )
 
 
 def load(folder: Path, device: str = "cpu") -> RecurrentForecaster:

@@ -9,5 +9,4 @@ from forecasting.windows.gather import Windows
 def forecast_quantiles(network: Network, windows: Windows) -> Tensor:
     """Ascending quantiles at the levels of the network, float64; (B, H, Q)."""
     forecast = network.distribution(network(windows.inputs), windows.spread)
-    z_BHQ = forecast.quantiles(network.shape.quantile_levels).double()
-    return windows.base[..., None] + windows.spread[..., None] * z_BHQ
+    return windows.unscale(forecast.quantiles(network.shape.quantile_levels))

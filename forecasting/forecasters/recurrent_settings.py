@@ -13,6 +13,7 @@ from forecasting.training.losses import require_loss
 from forecasting.training.settings import TrainingSettings
 from forecasting.windows.residuals import require_residual
 from forecasting.windows.scalers import require_scaler
+from forecasting.windows.transforms import transform_of
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class RecurrentSettings:
     hidden_size: int | None = None
     n_layers: int = 1
     dropout: float = 0.0
+    transform: str = "none"
     scaling: str | None = None
     residual: str | None = None
     head: str = "quantiles"
@@ -41,6 +43,7 @@ class RecurrentSettings:
         head_of(self.head)
         if self.loss is not None:
             require_loss(self.loss, self.head)
+        transform_of(self.transform)
         require_possible(self)
         every_step = topology_of(self.topology).every_step
         if self.scaling is not None:
