@@ -12,12 +12,13 @@ from torch import Tensor, nn
 from forecasting.forecasters.encoding import Encoding, last_rows
 from forecasting.forecasters.protocol import Task
 from forecasting.forecasters.recurrent_settings import RecurrentSettings
+from forecasting.forecasters.validation import naive_errors
 from forecasting.models.cells import Recurrence
 from forecasting.models.network import Network
 from forecasting.models.shape import NetworkShape
 from forecasting.models.topologies import topology_of
 from forecasting.series.arrays import IntArray, Origins, SeriesArrays
-from forecasting.training.losses import loss_of
+from forecasting.training.losses import Judged, default_loss, loss_of, mase
 from forecasting.training.probe import Probe
 from forecasting.windows.gather import gather, gather_targets
 from forecasting.windows.index import WindowIndex, build_index
@@ -38,6 +39,7 @@ class TrainingStep:
         network: Network,
         panel: Panel,
         index: WindowIndex,
+        arrays: SeriesArrays,
         limit: IntArray,
         settings: RecurrentSettings,
         task: Task,
@@ -47,8 +49,11 @@ class TrainingStep:
         self.index, self.seed = index, seed
         self.sampler = WindowSampler(index, settings.training.batch_size or 1, seed, panel.device)
         self.limit = torch.from_numpy(limit).to(panel.device)
-        self.judge = loss_of(settings.loss)
-        self.levels = torch.tensor(task.quantile_levels, device=panel.device)
+        self.judge = loss_of(settings.loss or default_loss(settings.head)).value
+        self.levels = task.quantile_levels
+        # Only the mase loss reads it, and finding it takes a pass over all histories.
+        errors = naive_errors(arrays, limit, task.season_length) if self.judge is mase else np.ones(len(limit))
+        self.naive_error = torch.from_numpy(errors).to(panel.device)
         encoder = encoder_of(network)
         if encoder is not None:
             encoder.bptt_length = settings.training.bptt_length
@@ -85,7 +90,9 @@ class TrainingStep:
     def _loss(self, series: Tensor, row: Tensor, *, all_origins: bool) -> Tensor:
         windows = gather(self.panel, series, row, self.spec, all_origins=all_origins)
         targets = gather_targets(self.panel, series, row, windows, self.limit[series], self.spec, self.burn_in)
-        return self.judge(self.network(windows.inputs), targets.z, targets.mask, self.levels)
+        forecast = self.network.distribution(self.network(windows.inputs), windows.spread)
+        naive_error = self.naive_error[series].reshape(-1, *[1] * (targets.z.dim() - 1))
+        return self.judge(Judged(forecast, targets.z, targets.mask, self.levels, windows.unscale, naive_error))
 
 
 def probe_of(network: Network, step: TrainingStep) -> Probe | None:
@@ -127,7 +134,13 @@ def spec_of(resolved: RecurrentSettings, task: Task) -> WindowSpec:
     assert resolved.residual
     every_step = topology_of(resolved.topology).every_step
     return WindowSpec(
-        resolved.context_length, task.horizon, task.season_length, resolved.scaling, resolved.residual, every_step
+        resolved.context_length,
+        task.horizon,
+        task.season_length,
+        resolved.scaling,
+        resolved.residual,
+        every_step,
+        resolved.transform,
     )
 
 
@@ -146,4 +159,5 @@ def shape_of(resolved: RecurrentSettings, task: Task, encoding: Encoding) -> Net
         resolved.n_layers,
         resolved.dropout,
         task.quantile_levels,
+        resolved.head,
     )
