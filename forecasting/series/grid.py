@@ -21,6 +21,7 @@ def to_grid(frame: pl.DataFrame, freq: Frequency) -> pl.DataFrame:
     Series without any observed y give no rows. Raises InputError where two rows of a series lie in one period, and
     where single far-off stamps would make the grid explode.
     """
+    freq = freq.of_type(frame.schema[DS])
     phase = freq.phase(frame[DS])
     rows = frame.with_columns(freq.ordinal(pl.col(DS)).alias(_ORDINAL))
     spans = rows.group_by(UNIQUE_ID).agg(
