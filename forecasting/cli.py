@@ -10,9 +10,9 @@ from typing import Annotated, Any
 import typer
 
 from forecasting import __version__
-from forecasting.console import Terminal, print_json, show_outcome
+from forecasting.console import Terminal, print_json, show_account, show_ingest, show_outcome
 from forecasting.environment import prefect_home, quiet
-from forecasting.errors import ForecastingError
+from forecasting.errors import ForecastingError, InputError
 
 app = typer.Typer(
     help="Recurrent forecasters that are promoted only when they beat the best statistical baseline out of sample.",
@@ -103,9 +103,7 @@ def ingest(
     config = load_config(config_path, overrides)
     with _terminal(as_json) as terminal:
         summary = ingest_dry(config) if dry_run else run_stage("ingest", config)
-        account = summary if dry_run else summary["stages"]["ingest"]
-        for key in ("n_input", "n_series", "n_rows", "n_quarantined", "reasons", "notes"):
-            terminal.console.print(f"  {key:<14} {account[key]}", markup=False)
+        show_ingest(terminal.console, summary if dry_run else summary["stages"]["ingest"])
     _end(summary, as_json, strict)
 
 
@@ -173,6 +171,31 @@ def dashboard(
 
     config = load_config(config_path, overrides)
     raise typer.Exit(launch(config.workspace.absolute(), config.name, port, not no_browser))
+
+
+@app.command()
+def init(
+    data: Annotated[str, typer.Argument(metavar="DATA", help="a file, a folder, or builtin:NAME")],
+    output: Annotated[
+        Path | None, typer.Option(help="where to write; default: NAME.yaml in the current folder")
+    ] = None,
+    column: Annotated[
+        list[str] | None, typer.Option(metavar="OURS=THEIRS", help="name a column, e.g. --column unique_id=store")
+    ] = None,
+) -> None:
+    """Write a config from the data: frequency, season and horizon proposed, each with the reason."""
+    from forecasting.pipeline.starting import draft, write_new
+
+    path = write_new(*draft(data, _pairs(column or [])), output)
+    typer.echo(path.read_text(encoding="utf-8"), nl=False)
+    typer.echo(f"written to {path}; next: forecast run {path}", err=True)
+
+
+def _pairs(texts: list[str]) -> dict[str, str]:
+    pairs = [text.partition("=") for text in texts]
+    if bad := [left + equals + right for left, equals, right in pairs if not (left and right)]:
+        raise InputError(f"a column must be named as ours=theirs, got {bad[0]!r}: for example --column y=sales")
+    return {left: right for left, _, right in pairs}
 
 
 @app.command()
@@ -244,6 +267,8 @@ def main() -> None:
     try:
         app(prog_name="forecast")
     except ForecastingError as error:
+        if told := getattr(error, "account", None):
+            show_account(Terminal(as_json=True).console, told)
         _fail(str(error), error.exit_code)
     except SystemExit as end:
         if end.code == 130 and isinstance(end.__context__, BaseException):  # what typer makes of an interrupt

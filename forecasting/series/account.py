@@ -82,13 +82,18 @@ def findings(parts: list[pl.DataFrame]) -> pl.DataFrame:
 
 def found(rows: pl.DataFrame, reason: str, detail: pl.Expr) -> pl.DataFrame:
     """One finding per series of `rows` (unique_id, ds, ...): `detail` aggregates them."""
-    by_series = rows.group_by(UNIQUE_ID).agg(
+    by_series = rows.group_by(pl.col(UNIQUE_ID).cast(pl.String)).agg(
         detail.alias("detail"),
-        pl.col(DS).min().cast(pl.String).alias("first_ds"),
-        pl.col(DS).max().cast(pl.String).alias("last_ds"),
+        shown(pl.col(DS).min()).alias("first_ds"),
+        shown(pl.col(DS).max()).alias("last_ds"),
         pl.len().cast(pl.Int64).alias("n_rows"),
     )
-    return by_series.with_columns(reason=pl.lit(reason)).select(FINDINGS.names()).cast(FINDINGS)
+    return by_series.with_columns(reason=pl.lit(reason)).select(FINDINGS.names())
+
+
+def shown(ds: pl.Expr) -> pl.Expr:
+    """A time stamp as people write it, without the seconds' fraction that it does not have."""
+    return ds.cast(pl.String).str.replace(".000000", "", literal=True).str.replace("+00:00", " UTC", literal=True)
 
 
 def reasons_with(effect: Effect) -> list[str]:

@@ -12,7 +12,7 @@ import polars as pl
 from forecasting.errors import InputError, unknown
 from forecasting.freq import Frequency
 from forecasting.schema import DS, UNIQUE_ID, Y
-from forecasting.series.account import found
+from forecasting.series.account import found, shown
 from forecasting.series.columns import Roles
 from forecasting.series.snapping import units
 
@@ -106,10 +106,10 @@ def _incomplete(periods: pl.DataFrame) -> list[pl.DataFrame]:
     text = pl.format(
         "{} periods, the first {} with {} of {} steps: y is null there",
         pl.len(),
-        pl.col("__start").first(),
+        shown(pl.col("__start").first()),
         pl.col("__n").first(),
         pl.col("__expected").first().cast(pl.Int64),
     )
     lost = found(periods.with_columns(pl.col("__start").alias(DS)), "incomplete_period", text)
-    counts = periods.group_by(UNIQUE_ID).agg(pl.col("__n").sum().cast(pl.Int64).alias("n_rows"))
+    counts = periods.group_by(pl.col(UNIQUE_ID).cast(pl.String)).agg(pl.col("__n").sum().cast(pl.Int64).alias("n_rows"))
     return [lost.drop("n_rows").join(counts, on=UNIQUE_ID)]

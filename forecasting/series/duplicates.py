@@ -6,7 +6,7 @@ import polars as pl
 
 from forecasting.errors import InputError
 from forecasting.schema import DS, UNIQUE_ID
-from forecasting.series.account import found
+from forecasting.series.account import found, shown
 
 Duplicates = Literal["quarantine", "last", "error"]
 
@@ -36,7 +36,7 @@ def without_duplicates(rows: pl.DataFrame, duplicates: Duplicates) -> tuple[pl.D
         )
     if duplicates == "last" and conflict.any():
         last = differing.unique([UNIQUE_ID, DS], keep="last", maintain_order=True)
-        text = pl.format("{} rows of stamps that have a later row, the first {}", pl.len(), pl.col(DS).min())
+        text = pl.format("{} rows of stamps that have a later row, the first {}", pl.len(), shown(pl.col(DS).min()))
         parts.append(found(differing.join(last, on="__row", how="anti"), "conflicts_dropped", text))
         differing = last
     kept = pl.concat([rows.filter(~doubled), differing.drop("__row")])

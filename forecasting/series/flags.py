@@ -8,7 +8,7 @@ import polars as pl
 
 from forecasting.freq import Frequency
 from forecasting.schema import DS, UNIQUE_ID, Y
-from forecasting.series.account import FINDINGS
+from forecasting.series.account import shown
 
 SHORT_BELOW = 10  # observed values
 STALE_BEYOND = 3  # periods without y up to the newest observation of any series
@@ -17,7 +17,7 @@ STALE_BEYOND = 3  # periods without y up to the newest observation of any series
 def facts_of(rows: pl.DataFrame, freq: Frequency) -> pl.DataFrame:
     """unique_id, n_rows, n_observed, constant, first and last ds, end (period of the last observed y), a line per series."""
     seen = pl.col(Y).is_not_null()
-    return rows.group_by(UNIQUE_ID).agg(
+    return rows.group_by(pl.col(UNIQUE_ID).cast(pl.String)).agg(
         pl.len().cast(pl.Int64).alias("n_rows"),
         pl.col(Y).count().cast(pl.Int64).alias("n_observed"),
         (pl.col(Y).min() == pl.col(Y).max()).alias("constant"),
@@ -42,15 +42,11 @@ def flagged(facts: pl.DataFrame) -> pl.DataFrame:
         facts.with_columns(reason=pl.lit(reason), detail=detail).filter(rule)
         for reason, (rule, detail) in rules.items()
     ]
-    return (
-        pl.concat(parts)
-        .select(
-            UNIQUE_ID,
-            "reason",
-            "detail",
-            pl.col("first").cast(pl.String).alias("first_ds"),
-            pl.col("last").cast(pl.String).alias("last_ds"),
-            "n_rows",
-        )
-        .cast(FINDINGS)
+    return pl.concat(parts).select(
+        UNIQUE_ID,
+        "reason",
+        "detail",
+        shown(pl.col("first")).alias("first_ds"),
+        shown(pl.col("last")).alias("last_ds"),
+        "n_rows",
     )

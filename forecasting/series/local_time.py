@@ -10,7 +10,7 @@ import polars as pl
 
 from forecasting.freq import Frequency, first_instant
 from forecasting.schema import DS, UNIQUE_ID
-from forecasting.series.account import found
+from forecasting.series.account import found, shown
 
 _UTC = pl.Datetime("us", "UTC")
 _HOUR_US = 3600 * 10**6
@@ -56,7 +56,7 @@ def _instants(rows: pl.DataFrame, zone: str) -> tuple[pl.DataFrame, list[pl.Data
     if told["__early"].null_count():
         skipped = told.filter(pl.col("__early").is_null())
         text = pl.format(
-            "{} is a time that the clock of {} skips ({} rows)", pl.col(DS).first(), pl.lit(zone), pl.len()
+            "{} is a time that the clock of {} skips ({} rows)", shown(pl.col(DS).first()), pl.lit(zone), pl.len()
         )
         parts.append(found(skipped, "missing_local_hour", text))
         told = told.filter(pl.col("__early").is_not_null())
@@ -80,7 +80,7 @@ def _untellable(told: pl.DataFrame, twice: pl.Expr, zone: str) -> list[pl.DataFr
     text = pl.format(
         "{} rows at {}, which the clock of {} shows twice, and other stamps have several rows or these have more than two",
         pl.col("n").first(),
-        pl.col(DS).first(),
+        shown(pl.col(DS).first()),
         pl.lit(zone),
     )
     return [found(many, "ambiguous_local_hour", text)]
@@ -121,7 +121,9 @@ def _refused(hits: pl.DataFrame, zone: str) -> pl.DataFrame:
     text = (
         "{} is {}, as on the clock of {}, and no time zone is set: set data.timezone to that of the stamps, or to UTC"
     )
-    return found(stamps, "local_without_zone", pl.format(text, pl.col(DS).first(), pl.col("how").first(), pl.lit(zone)))
+    return found(
+        stamps, "local_without_zone", pl.format(text, shown(pl.col(DS).first()), pl.col("how").first(), pl.lit(zone))
+    )
 
 
 def _by_clock(odd: pl.DataFrame, zone: str) -> pl.DataFrame:

@@ -4,7 +4,7 @@ A wrong column stops the whole input (InputError); a series that breaks a rule o
 reason; rows without a key and exact duplicates are dropped and counted. Nulls stay: filling happens as of a cutoff.
 
 The frame may be a part of a table that holds whole series, rows of a series in the order of the input: nothing depends on
-other series but the phase of the grid (`grid_phase`) and what is stale, which `merged` knows.
+other series but the phase of the grid (`grid_phase`) and what is stale, which `together` knows.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ import polars as pl
 from forecasting.errors import InputError, LimitError
 from forecasting.freq import Frequency
 from forecasting.schema import DS, UNIQUE_ID, Y
-from forecasting.series.account import account, findings, reasons_with
+from forecasting.series.account import account, findings, reasons_with, shown
 from forecasting.series.aggregation import AggregateSettings, aggregated
 from forecasting.series.columns import Roles, Typed, stamps, typed
 from forecasting.series.duplicates import Duplicates, without_duplicates
@@ -97,15 +97,17 @@ class TooManyQuarantinedError(LimitError):
         self.account = told
 
 
-def grid_phase(ds: pl.Series, freq: Frequency, settings: QualitySettings) -> int:
-    """The phase of the grid on which most of the input's stamps lie, as `check_series` finds it when it sees them all."""
-    rows = pl.DataFrame({UNIQUE_ID: pl.Series([""]).new_from_index(0, len(ds)), DS: stamps(ds, freq)}).drop_nulls()
+def grid_phase(ds: pl.Series, freq: Frequency, settings: QualitySettings, counts: pl.Series | None = None) -> int:
+    """The phase of the grid on which most of the input's stamps lie, as `check_series` finds it when it sees them all.
+
+    `ds` as the source gives it; `counts`: how many rows each stamp stands for (null: one each).
+    """
+    each = pl.int_range(pl.len()).cast(pl.String).alias(UNIQUE_ID)  # without series each stamp stands for itself
+    number = pl.lit(1, pl.Int64) if counts is None else counts
+    rows = pl.DataFrame({DS: stamps(ds, freq)}).with_columns(each, n=number).drop_nulls(DS)
     freq = freq.of_type(rows.schema[DS])
-    utc = in_utc(rows.sort(DS), freq)[0]
-    if settings.stamped is None and freq.months:  # without series each stamp stands for itself
-        utc = utc.with_columns(pl.int_range(pl.len()).cast(pl.String).alias(UNIQUE_ID))
-    moved = at_start(utc, freq, settings.stamped)[0]
-    return grid_of(moved[DS], freq, tolerance(settings.snap, freq)).phase
+    moved = at_start(in_utc(rows, freq)[0], freq, settings.stamped)[0]
+    return grid_of(moved[DS], freq, tolerance(settings.snap, freq), moved["n"]).phase
 
 
 def check_series(
@@ -116,8 +118,8 @@ def check_series(
     past: Sequence[str],
     known_future: Sequence[str],
     now: datetime | None = None,
-    *,
     phase: int | None = None,
+    *,
     aggregate: AggregateSettings | None = None,
     future: pl.DataFrame | None = None,
 ) -> Checked:
@@ -138,20 +140,17 @@ def check_series(
     reasons = broken(rows, context, VALUE_RULES | ({} if aggregate else STAMP_RULES), KEY_RULES)
     told = findings(parts)
     if aggregate is not None:
-        rows = rows.filter(~pl.col(UNIQUE_ID).is_in(_bad(reasons, told).implode()))
-        rows, incomplete = aggregated(rows, freq, roles, aggregate)
+        rows, incomplete = aggregated(_without(rows, _bad(reasons, told)), freq, roles, aggregate)
         told = findings([told, *incomplete])
     reasons += broken(rows, context, {}, GRID_RULES)
     facts = facts_of(rows, freq)
     reasons += _without_values(ready.held, told, reasons, facts)
     gone = _bad(reasons, told)
-    good = ~pl.col(UNIQUE_ID).is_in(gone.implode())
-    if len(gone):
-        rows, facts = rows.filter(good), facts.filter(good)
+    rows, facts = _without(rows, gone), _without(facts, gone)
     return Checked(rows, _with_spans([told, *reasons], ready.held), facts, ready.held[UNIQUE_ID].n_unique())
 
 
-def merged(parts: Sequence[Checked]) -> Checked:
+def together(parts: Sequence[Checked]) -> Checked:
     """The account of a whole input from those of its parts; `frame` stays empty, since the parts may be too large together."""
     return Checked(
         parts[0].frame.clear(),
@@ -175,12 +174,12 @@ def require_few_quarantined(checked: Checked, settings: QualitySettings) -> None
             f"values must be numbers and stamps must be times, got {wrong['detail']} in {wrong['example']!r}, and the like in "
             "every series (wrong_column): set data.source (columns, null_values, decimal_comma or ds_format)"
         )
-    shown = ", ".join(f"{line['reason']} {line['series']}" for line in sorted(told, key=lambda line: -line["series"]))
+    counts = ", ".join(f"{line['reason']} {line['series']}" for line in sorted(told, key=lambda line: -line["series"]))
     first = max(told, key=lambda line: line["series"], default=None)
     example = f"; {_short(first['example'])}: {first['detail']}" if first else ""
     raise TooManyQuarantinedError(
         f"at most {limit:.0%} of the series, and never all, may be quarantined, got {n} of {checked.n_series} "
-        f"({shown}{example}): mend the data, or set data.quality.max_quarantined",
+        f"({counts}{example}): mend the data, or set data.quality.max_quarantined",
         checked.account,
     )
 
@@ -249,13 +248,23 @@ def _bad(reasons: list[pl.DataFrame], told: pl.DataFrame) -> pl.Series:
     return pl.concat([told[UNIQUE_ID], *(part[UNIQUE_ID] for part in reasons)]).unique()
 
 
+def _without(rows: pl.DataFrame, ids: pl.Series) -> pl.DataFrame:
+    """Rows of all other series."""
+    if ids.is_empty():
+        return rows
+    known = ids.cast(
+        rows.schema[UNIQUE_ID], strict=False
+    ).drop_nulls()  # the empty id of nobody's rows is no Enum value
+    return rows.filter(~pl.col(UNIQUE_ID).is_in(known.implode()))
+
+
 def _without_values(
     held: pl.DataFrame, told: pl.DataFrame, reasons: list[pl.DataFrame], facts: pl.DataFrame
 ) -> list[pl.DataFrame]:
     """Series of which nothing is observed, and those that the reasons so far cannot explain."""
     seen = facts.filter(pl.col("n_observed") > 0)[UNIQUE_ID]
-    known = pl.concat([seen, _bad(reasons, told)]).implode()
-    empty = held.select(pl.col(UNIQUE_ID).unique()).filter(~pl.col(UNIQUE_ID).is_in(known))
+    ids = held.select(pl.col(UNIQUE_ID).unique().cast(pl.String))
+    empty = _without(ids, pl.concat([seen, _bad(reasons, told)]))
     return [empty.select(UNIQUE_ID, reason=pl.lit("no_values"), detail=pl.lit("y has no value at all"))]
 
 
@@ -264,10 +273,11 @@ def _with_spans(parts: list[pl.DataFrame], held: pl.DataFrame) -> pl.DataFrame:
     told = parts[0]
     aside = pl.col("reason").is_in(reasons_with("set aside"))
     series = pl.concat([part.select(UNIQUE_ID, "reason", "detail") for part in (told.filter(aside), *parts[1:])])
-    of_those = held.filter(pl.col(UNIQUE_ID).is_in(series[UNIQUE_ID].unique().implode()))
-    spans = of_those.group_by(UNIQUE_ID).agg(
-        pl.col(DS).min().cast(pl.String).alias("first_ds"),
-        pl.col(DS).max().cast(pl.String).alias("last_ds"),
+    wanted = series[UNIQUE_ID].unique().cast(held.schema[UNIQUE_ID])
+    of_those = held.filter(pl.col(UNIQUE_ID).is_in(wanted.implode()))
+    spans = of_those.group_by(pl.col(UNIQUE_ID).cast(pl.String)).agg(
+        shown(pl.col(DS).min()).alias("first_ds"),
+        shown(pl.col(DS).max()).alias("last_ds"),
         pl.len().cast(pl.Int64).alias("n_rows"),
     )
     return findings([told.filter(~aside), series.join(spans, on=UNIQUE_ID, how="left")])

@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 
 from forecasting.schema import DS, UNIQUE_ID, Y
+from forecasting.series.account import shown
 from forecasting.series.columns import Roles
 from forecasting.series.snapping import Grid
 
@@ -77,7 +78,9 @@ def _stray_stamp(rows: pl.DataFrame, context: Context) -> pl.DataFrame:
         last=pl.col(DS).max(),
     )
     wide = spans.filter(pl.col("periods") > pl.max_horizontal(pl.lit(_ROOM[0]), _ROOM[1] * pl.col("n")))
-    text = pl.format("{} rows span {} periods, from {} to {}", "n", "periods", "first", "last")
+    text = pl.format(
+        "{} rows span {} periods, from {} to {}", "n", "periods", shown(pl.col("first")), shown(pl.col("last"))
+    )
     return wide.select(UNIQUE_ID, detail=text)
 
 
@@ -89,13 +92,17 @@ def _too_many_missing(rows: pl.DataFrame, context: Context) -> pl.DataFrame:
     gaps = seen.with_columns(gap=pl.col("o") - pl.col("o").shift(1) - 1, since=pl.col(DS).shift(1))
     gaps = gaps.filter((pl.col(UNIQUE_ID) == pl.col(UNIQUE_ID).shift(1)) & (pl.col("gap") > context.max_gap))
     longest = gaps.group_by(UNIQUE_ID).agg(pl.all().sort_by("gap", descending=True, maintain_order=True).first())
-    text = pl.format("{} periods in a row after {} have no y, max_gap is {}", "gap", "since", pl.lit(context.max_gap))
+    text = pl.format(
+        "{} periods in a row after {} have no y, max_gap is {}", "gap", shown(pl.col("since")), pl.lit(context.max_gap)
+    )
     return longest.select(UNIQUE_ID, detail=text)
 
 
 def _conflicting_duplicates(rows: pl.DataFrame, context: Context) -> pl.DataFrame:  # noqa: ARG001 - one signature
     again = rows.filter((pl.col(UNIQUE_ID) == pl.col(UNIQUE_ID).shift(1)) & (pl.col(DS) == pl.col(DS).shift(1)))
-    text = pl.format("{} stamps have several rows that differ, the first {}", pl.col(DS).n_unique(), pl.col(DS).min())
+    text = pl.format(
+        "{} stamps have several rows that differ, the first {}", pl.col(DS).n_unique(), shown(pl.col(DS).min())
+    )
     return again.group_by(UNIQUE_ID).agg(detail=text)
 
 
@@ -105,8 +112,8 @@ def _static_changes(rows: pl.DataFrame, context: Context) -> pl.DataFrame:
         known = rows.filter(pl.col(name).is_not_null()).select(UNIQUE_ID, DS, value=name)
         same = pl.col(UNIQUE_ID) == pl.col(UNIQUE_ID).shift(1)
         moved = known.filter(same & (pl.col("value") != pl.col("value").shift(1)))
-        text = pl.format("{} must be one value per series, changes at {}", pl.lit(name), pl.col(DS).min())
-        changed.append(moved.group_by(UNIQUE_ID).agg(detail=text))
+        text = pl.format("{} must be one value per series, changes at {}", pl.lit(name), shown(pl.col(DS).min()))
+        changed.append(moved.group_by(pl.col(UNIQUE_ID).cast(pl.String)).agg(detail=text))
     return pl.concat(changed).group_by(UNIQUE_ID).agg(pl.col("detail").sort().str.join("; "))
 
 
@@ -135,11 +142,12 @@ def broken(
     """Every broken rule of every series: (unique_id, reason, detail); a series may break several."""
     parts = []
     masks = {reason: rule(context) for reason, rule in row_rules.items()}
-    hit = rows.select(mask.any().alias(reason) for reason, mask in masks.items()).row(0, named=True)
-    for reason in (reason for reason in masks if hit[reason]):
-        text = pl.format("{} rows, the first at {}", pl.len(), pl.col(DS).min())
+    hits = rows.select(mask.any().alias(reason) for reason, mask in masks.items()).to_dicts() if masks else []
+    for reason in (reason for hit in hits for reason, any_row in hit.items() if any_row):
+        text = pl.format("{} rows, the first at {}", pl.len(), shown(pl.col(DS).min()))
         wrong = rows.filter(masks[reason]).group_by(UNIQUE_ID).agg(detail=text)
         parts.append(wrong.with_columns(reason=pl.lit(reason)))
     for reason, series_rule in series_rules.items():
         parts.append(series_rule(rows, context).with_columns(reason=pl.lit(reason)))
-    return [part.select(UNIQUE_ID, "reason", "detail") for part in parts if part.height]
+    columns = [pl.col(UNIQUE_ID).cast(pl.String), "reason", "detail"]
+    return [part.select(columns) for part in parts if part.height]

@@ -13,7 +13,7 @@ import polars as pl
 from forecasting.errors import InputError
 from forecasting.freq import Frequency, first_instant, parse_freq
 from forecasting.schema import DS, UNIQUE_ID
-from forecasting.series.account import found
+from forecasting.series.account import found, shown
 
 Stamped = Literal["start", "end"]
 _MONTH_US = 2629746 * 10**6  # a twelfth of the mean year
@@ -49,15 +49,17 @@ def tolerance(snap: str | float | None, freq: Frequency) -> int:
     return allowed
 
 
-def grid_of(ds: pl.Series, freq: Frequency, allowed: int) -> Grid:
-    """The grid on which most stamps lie; the natural one (midnight, Monday, the first) where as many lie within `allowed`."""
-    usual = Grid(freq, freq.phase(ds))
+def grid_of(ds: pl.Series, freq: Frequency, allowed: int, counts: pl.Series | None = None) -> Grid:
+    """The grid on which most stamps lie; the natural one (midnight, Monday, the first) where as many lie within `allowed`.
+
+    `counts`: how many rows each stamp stands for (null: one each).
+    """
+    usual = Grid(freq, freq.phase(ds, counts))
     if not allowed or usual.phase == freq.natural_phase:
         return usual
     natural = Grid(freq, freq.natural_phase)
-    near = [
-        pl.DataFrame({DS: ds}).select(_distance(g, ds.dtype)[1] <= allowed).to_series().sum() for g in (natural, usual)
-    ]
+    stamps = pl.DataFrame({DS: ds}).with_columns(n=pl.lit(1, pl.Int64) if counts is None else counts)
+    near = [stamps.filter(_distance(g, ds.dtype)[1] <= allowed)["n"].sum() for g in (natural, usual)]
     return natural if near[0] >= near[1] else usual
 
 
@@ -115,7 +117,9 @@ def _moved(rows: pl.DataFrame, which: pl.Expr, to: pl.Expr, reason: str) -> tupl
     """Rows of `which` with their stamp at `to`, and which series that was."""
     both = rows.with_columns(pl.when(which).then(to).otherwise(pl.col(DS)).alias(DS), pl.col(DS).alias(_WAS))
     changed = both.filter(pl.col(DS) != pl.col(_WAS))
-    text = pl.format("{} stamps, the first from {} to {}", pl.len(), pl.col(_WAS).first(), pl.col(DS).first())
+    text = pl.format(
+        "{} stamps, the first from {} to {}", pl.len(), shown(pl.col(_WAS).first()), shown(pl.col(DS).first())
+    )
     return both.drop(_WAS), [found(changed, reason, text)] if changed.height else []
 
 
