@@ -30,7 +30,7 @@ def walks(n_series: int, length: int = 30) -> SeriesArrays:
 
 def use(monkeypatch: pytest.MonkeyPatch, kind: str, forecast: object) -> None:
     """Another function in the row of `kind`, for what no honest baseline does."""
-    row = Baseline(forecast, lambda _: 1, "", "")  # type: ignore[arg-type]
+    row = Baseline(lambda _: 1, "", "", forecast=forecast)  # type: ignore[arg-type]
     monkeypatch.setitem(BASELINES, kind, row)
 
 
