@@ -45,20 +45,23 @@ class Frequency:
             return ds.dt.offset_by((periods.cast(pl.Int64) * self.months).cast(pl.String) + "mo")
         return ds + pl.duration(microseconds=periods.cast(pl.Int64) * self.us)
 
-    def phase(self, ds: pl.Series) -> int:
-        """Where in their period most of the stamps lie; the smallest phase where several are equally frequent.
+    def phase(self, ds: pl.Series, counts: pl.Series | None = None) -> int:
+        """Where in their period most of the stamps lie; the smallest phase where several are equally frequent. `counts`
+        says how many rows each stamp stands for (null: one each).
 
         Steps and fixed periods: what is left over after whole periods. Calendar periods: month of the period, day of
         the month (31 for month ends: shorter months saturate) and microseconds of the day in one number, read by `at`.
         """
-        ds = ds.drop_nulls()
-        if ds.is_empty():
+        frame = pl.DataFrame({"ds": ds}).with_columns(
+            pl.lit(1, pl.Int64).alias("n") if counts is None else counts.alias("n")
+        )
+        frame = frame.drop_nulls("ds")
+        if frame.is_empty():
             return 0
-        frame = pl.DataFrame({"ds": ds})
         if not self.months:
-            return _mode(frame.select(self._remainder(pl.col("ds"))).to_series())
-        month = _mode(frame.select(_month_number(pl.col("ds")) % self.months).to_series())
-        clock = _mode(frame.select(_epoch_us(pl.col("ds")) % _DAY_US).to_series())
+            return _mode(frame, self._remainder(pl.col("ds")))
+        month = _mode(frame, _month_number(pl.col("ds")) % self.months)
+        clock = _mode(frame, _epoch_us(pl.col("ds")) % _DAY_US)
         return (month * 32 + _month_day(frame)) * _DAY_US + clock
 
     def on_phase(self, ds: pl.Expr, phase: int) -> pl.Expr:
@@ -103,13 +106,17 @@ def _from_us(us: pl.Expr, dtype: pl.DataType) -> pl.Expr:
     return us.cast(dtype)
 
 
-def _mode(values: pl.Series) -> int:
-    return int(values.mode().min())  # type: ignore[arg-type]
+def _mode(frame: pl.DataFrame, value: pl.Expr) -> int:
+    """The most frequent value by the counts in `n`, the smallest of several."""
+    counts = frame.group_by(value.alias("value")).agg(pl.col("n").sum())
+    return int(counts.sort("n", "value", descending=[True, False])["value"][0])
 
 
 def _month_day(frame: pl.DataFrame) -> int:
     """The day of month that fits most stamps, where a day beyond a month's end means its last day."""
-    counts = frame.group_by(pl.col("ds").dt.day().alias("day"), pl.col("ds").dt.days_in_month().alias("last")).len()
+    counts = frame.group_by(pl.col("ds").dt.day().alias("day"), pl.col("ds").dt.days_in_month().alias("last")).agg(
+        pl.col("n").sum()
+    )
     rows = counts.rows()
     return max(range(1, 32), key=lambda day: (sum(n for d, last, n in rows if d == min(day, last)), -day))
 

@@ -9,9 +9,9 @@ from forecasting.errors import InputError, unknown
 from forecasting.forecasters.local import load as load_baseline
 from forecasting.forecasters.protocol import Forecaster
 from forecasting.forecasters.recurrent import load as load_network
+from forecasting.forecasters.recurrent_state import FORMAT as RECURRENT_FORMAT
 
-_FORMAT = 1
-_KINDS = ["baseline", "recurrent"]
+_FORMATS = {"baseline": 1, "recurrent": RECURRENT_FORMAT}  # the newest format of each kind; older ones are read too
 
 
 def load_forecaster(folder: Path, device: str = "cpu", workers: int = 1) -> Forecaster:
@@ -32,11 +32,17 @@ def read_state(folder: Path) -> dict[str, Any]:
         state = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(f"a saved forecaster must hold a readable forecaster.json, got {path}: {error}") from None
-    if not isinstance(state, dict) or state.get("format") != _FORMAT:
-        found = state.get("format") if isinstance(state, dict) else state
-        raise InputError(f"a saved forecaster must have format {_FORMAT}, got {found!r} in {path}: train it again")
-    if state.get("kind") not in _KINDS:
-        raise unknown("the kind of a saved forecaster", state.get("kind"), _KINDS, f"kind in {path}")
+    if not isinstance(state, dict):
+        raise InputError(f"a saved forecaster must be a mapping, got {type(state).__name__} in {path}: train it again")
+    kind, newest = state.get("kind"), _FORMATS.get(str(state.get("kind")))
+    if newest is None:
+        raise unknown("the kind of a saved forecaster", kind, [*_FORMATS], f"kind in {path}")
+    version = state.get("format")
+    if type(version) is not int or not 1 <= version <= newest:
+        raise InputError(
+            f"a saved forecaster of kind {kind} must have a format from 1 to {newest}, got {version!r} in {path}: "
+            "use the version of this package that wrote it, or train it again"
+        )
     return state
 
 

@@ -139,7 +139,9 @@ class RecurrentForecaster:
                 forecast.quantiles[o], forecast.failed[o] = quantiles[i], None
                 forecast.y_hat[o] = quantiles[i][:, self.task.quantile_levels.index(0.5)]
             else:
-                forecast.failed[o] = "no finite forecast" if usable[i] else "no y is known in the window"
+                forecast.failed[o] = (
+                    "no finite forecast" if usable[i] else "no y in the window that the network can use"
+                )
 
 
 def load(folder: Path, device: str = "cpu") -> RecurrentForecaster:
@@ -161,8 +163,7 @@ def _forecast_batch(
     place = np.minimum(np.arange(size), B - 1)
     series, row = (torch.from_numpy(x[place]).to(panel.device) for x in (origins.series, origins.row))
     windows = gather(panel, series, row, spec)
-    z_BHQ = network(windows.inputs).double()
-    y_BHQ = windows.base[..., None] + windows.spread[..., None] * z_BHQ
+    y_BHQ = windows.unscale(network(windows.inputs))
     return y_BHQ[:B].cpu().numpy(), windows.usable[:B].cpu().numpy()
 
 

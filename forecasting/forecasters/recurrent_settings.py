@@ -11,6 +11,7 @@ from forecasting.training.losses import loss_of
 from forecasting.training.settings import TrainingSettings
 from forecasting.windows.residuals import require_residual
 from forecasting.windows.scalers import require_scaler
+from forecasting.windows.transforms import transform_of
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class RecurrentSettings:
     hidden_size: int | None = None
     n_layers: int = 1
     dropout: float = 0.0
+    transform: str = "none"
     scaling: str | None = None
     residual: str | None = None
     loss: str = "pinball"
@@ -36,6 +38,7 @@ class RecurrentSettings:
     def __post_init__(self) -> None:
         cell_of(self.cell)
         loss_of(self.loss)
+        transform_of(self.transform)
         every_step = topology_of(self.topology).every_step
         if self.scaling is not None:
             require_scaler(self.scaling, causal=every_step)

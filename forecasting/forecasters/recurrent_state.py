@@ -1,11 +1,12 @@
 """The saved state of a recurrent forecaster: network.safetensors and forecaster.json, no pickle.
 
 Each file is written beside its place and moved there whole; forecaster.json comes last, so that it stands only beside
-weights that are complete.
+weights that are complete. A state of an older format is brought to the current one when it is read, step by step.
 """
 
 import json
 import os
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,10 @@ from forecasting.forecasters.recurrent_settings import RecurrentSettings, settin
 
 FORMAT = 1
 JSON_FILE, WEIGHTS_FILE = "forecaster.json", "network.safetensors"
+
+Values = dict[str, Any]
+Weights = dict[str, Tensor]
+UPGRADES: dict[int, Callable[[Values, Weights], tuple[Values, Weights]]] = {}  # from format n to n + 1
 
 
 @dataclass(frozen=True)
@@ -61,11 +66,9 @@ def read_state(folder: Path, device: torch.device) -> State:
         weights = load_file(folder / WEIGHTS_FILE, device=str(device))
     except FileNotFoundError as error:
         raise InputError(f"a saved forecaster must have {JSON_FILE} and {WEIGHTS_FILE}, got none: {error}") from None
-    if values.get("format") != FORMAT or values.get("kind") != "recurrent":
-        raise InputError(
-            f"a saved forecaster must be of kind recurrent and format {FORMAT}, got kind {values.get('kind')!r} and format "
-            f"{values.get('format')!r} in {folder}: use the version of this package that wrote it, or fit again"
-        )
+    _require_format(values, folder)
+    for older in range(values["format"], FORMAT):
+        values, weights = UPGRADES[older](values, weights)
     task = values["task"]
     levels = tuple(task["quantile_levels"])
     return State(
@@ -76,6 +79,16 @@ def read_state(folder: Path, device: torch.device) -> State:
         values["fitted_on"],
         weights,
     )
+
+
+def _require_format(values: Values, folder: Path) -> None:
+    version = values.get("format")
+    if values.get("kind") != "recurrent" or type(version) is not int or not 1 <= version <= FORMAT:
+        raise InputError(
+            f"a saved forecaster must be of kind recurrent and of a format from 1 to {FORMAT}, got kind "
+            f"{values.get('kind')!r} and format {version!r} in {folder}: use the version of this package that wrote it, or "
+            "fit again"
+        )
 
 
 def _replace(path: Path, write: Any) -> None:

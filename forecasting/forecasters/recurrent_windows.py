@@ -75,7 +75,13 @@ def spec_of(resolved: RecurrentSettings, task: Task) -> WindowSpec:
     assert resolved.residual
     every_step = topology_of(resolved.topology).every_step
     return WindowSpec(
-        resolved.context_length, task.horizon, task.season_length, resolved.scaling, resolved.residual, every_step
+        resolved.context_length,
+        task.horizon,
+        task.season_length,
+        resolved.scaling,
+        resolved.residual,
+        every_step,
+        resolved.transform,
     )
 
 

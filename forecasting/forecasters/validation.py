@@ -64,8 +64,7 @@ class Validation:
     def _chunk(self, part: slice) -> tuple[Tensor, int]:
         series, row, unit = self.series[part], self.row[part], self.unit[part, None]
         windows = gather(self.panel, series, row, self.spec)
-        z_BHQ = self.network(windows.inputs).double()
-        quantiles = windows.base[..., None] + windows.spread[..., None] * z_BHQ
+        quantiles = windows.unscale(self.network(windows.inputs))
         ahead = torch.arange(1, self.spec.horizon + 1, device=self.device)
         actual = read_actual(self.panel, series, row[:, None] + ahead, self.limit[part])
         mask = actual.known & windows.usable[:, None]

@@ -1,5 +1,6 @@
 """The columns of the series table and their types: comes in a source's long frame, goes out the same values as String,
-Int64 / Date / Datetime("us", "UTC") and Float64, or an InputError. No cast ever turns a value into a null.
+Int64 / Date / Datetime("us", "UTC") and Float64, or an InputError. No cast ever turns a value into a null. Ids may stay an Enum
+in the order of their text, whose numbers sort and group faster.
 """
 
 from dataclasses import dataclass
@@ -51,7 +52,8 @@ def typed(frame: pl.DataFrame, freq: Frequency, roles: Roles) -> pl.DataFrame:
 def _text(ids: pl.Series) -> pl.Series:
     if not (ids.dtype.is_integer() or ids.dtype in (pl.String, pl.Categorical, pl.Enum)):
         raise _wrong(ids, "text or integers", "data.source.columns")
-    return ids.cast(pl.String)
+    in_order = isinstance(ids.dtype, pl.Enum) and ids.dtype.categories.is_sorted()
+    return ids if in_order else ids.cast(pl.String)
 
 
 def _stamps(ds: pl.Series, freq: Frequency) -> pl.Series:

@@ -14,14 +14,14 @@ _ORDINAL = "__ordinal"
 _ROOM = (1_000_000, 100)  # a grid may have this many rows, or this many times those of its input
 
 
-def to_grid(frame: pl.DataFrame, freq: Frequency) -> pl.DataFrame:
+def to_grid(frame: pl.DataFrame, freq: Frequency, phase: int | None = None) -> pl.DataFrame:
     """Every period from a series' first observed y to its last row, sorted by (unique_id, ds); columns and types
     unchanged.
 
-    Series without any observed y give no rows. Raises InputError where two rows of a series lie in one period, and
+    `phase` is that of all series where `frame` holds some of them. Series without any observed y give no rows. Raises InputError where two rows of a series lie in one period, and
     where single far-off stamps would make the grid explode.
     """
-    phase = freq.phase(frame[DS])
+    phase = freq.phase(frame[DS]) if phase is None else phase
     rows = frame.with_columns(freq.ordinal(pl.col(DS)).alias(_ORDINAL))
     spans = rows.group_by(UNIQUE_ID).agg(
         pl.col(_ORDINAL).filter(pl.col(Y).is_not_null()).min().alias("first"), pl.col(_ORDINAL).max().alias("last")

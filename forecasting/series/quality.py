@@ -54,13 +54,15 @@ class QualitySettings:
 class Checked:
     """`frame`: unique_id, ds, y, covariates of the good series, sorted by key. `quarantine`: one row per series and
     reason (the QuarantineTable without dataset_version). `notes`: counts of dropped rows and of kept but remarkable
-    series. `n_series`: ids in the input; those of `frame` and of `quarantine` add up to it.
+    series. `n_series`: ids in the input; those of `frame` and of `quarantine` add up to it. `ends`: the period of each
+    good series' last observed y.
     """
 
     frame: pl.DataFrame
     quarantine: pl.DataFrame
     notes: dict[str, int]
     n_series: int
+    ends: pl.Series
 
     @property
     def n_quarantined(self) -> int:
@@ -75,14 +77,17 @@ def check_series(
     past: Sequence[str],
     known_future: Sequence[str],
     now: datetime | None = None,
+    phase: int | None = None,
 ) -> Checked:
-    """Check a long frame (unique_id, ds, y, covariates); `now` (UTC) bounds time stamps, default the clock.
+    """Check a long frame (unique_id, ds, y, covariates); `now` (UTC) bounds time stamps, default the clock. Where the
+    frame holds some series of an input, `phase` is that of all, and `together` adds up what came out.
 
     Raises InputError for missing columns, wrong types, no rows, and conflicting duplicates where settings say so.
     """
     roles = Roles(tuple(static), tuple(past), tuple(known_future))
     rows = typed(frame, freq, roles)
     total = rows.height
+    phase = freq.phase(rows[DS]) if phase is None else phase
     named = rows.filter(pl.col(UNIQUE_ID).is_not_null())
     rows = named.filter(pl.col(DS).is_not_null()).sort(UNIQUE_ID, DS, maintain_order=True)
     notes = {"null_key_rows": total - rows.height}
@@ -90,7 +95,7 @@ def check_series(
     numeric = [Y, *roles.past, *roles.known_future, *(name for name in roles.static if rows.schema[name].is_numeric())]
     context = Context(
         freq=freq,
-        phase=freq.phase(rows[DS]),
+        phase=phase,
         roles=roles,
         numeric=numeric,
         dated=rows.schema[DS].is_temporal(),
@@ -100,10 +105,19 @@ def check_series(
         ids=named[UNIQUE_ID].unique(),
     )
     reasons = broken(rows, context)
-    bad = reasons[UNIQUE_ID].unique().implode()
-    good = rows.filter(~pl.col(UNIQUE_ID).is_in(bad))
-    notes |= _kept_but_remarkable(good, freq)
-    return Checked(good, _account(reasons, named, bad), notes, context.ids.len())
+    bad = reasons[UNIQUE_ID].unique().cast(rows.schema[UNIQUE_ID])
+    good = rows.filter(~pl.col(UNIQUE_ID).is_in(bad.implode())) if len(bad) else rows
+    remarkable, ends = _kept_but_remarkable(good, freq)
+    return Checked(good, _account(reasons, named, bad), notes | remarkable, context.ids.len(), ends)
+
+
+def together(parts: Sequence[Checked]) -> Checked:
+    """The account of an input whose series were checked in parts; its `frame` is empty, each part keeps its own."""
+    ends = pl.concat([part.ends for part in parts])
+    names = dict.fromkeys(name for part in parts for name in part.notes)
+    notes = {name: sum(part.notes.get(name, 0) for part in parts) for name in names} | {"stale": _stale(ends)}
+    quarantine = pl.concat([part.quarantine for part in parts]).sort(UNIQUE_ID, "reason")
+    return Checked(parts[0].frame.clear(), quarantine, notes, sum(part.n_series for part in parts), ends)
 
 
 def require_few_quarantined(checked: Checked, settings: QualitySettings) -> None:
@@ -145,7 +159,7 @@ def _without_duplicates(rows: pl.DataFrame, duplicates: str, notes: dict[str, in
 
 def _account(reasons: pl.DataFrame, rows: pl.DataFrame, bad: pl.Series) -> pl.DataFrame:
     """The broken rules with what the input held of their series."""
-    held = rows.filter(pl.col(UNIQUE_ID).is_in(bad)).group_by(UNIQUE_ID)
+    held = rows.filter(pl.col(UNIQUE_ID).is_in(bad.implode())).group_by(pl.col(UNIQUE_ID).cast(pl.String))
     spans = held.agg(
         pl.col(DS).min().cast(pl.String).alias("first_ds"),
         pl.col(DS).max().cast(pl.String).alias("last_ds"),
@@ -154,8 +168,8 @@ def _account(reasons: pl.DataFrame, rows: pl.DataFrame, bad: pl.Series) -> pl.Da
     return reasons.join(spans, on=UNIQUE_ID, how="left", maintain_order="left")
 
 
-def _kept_but_remarkable(rows: pl.DataFrame, freq: Frequency) -> dict[str, int]:
-    """How many good series are constant (two or more equal values), short, or stale."""
+def _kept_but_remarkable(rows: pl.DataFrame, freq: Frequency) -> tuple[dict[str, int], pl.Series]:
+    """How many good series are constant (two or more equal values), short, or stale; and the period each one ends in."""
     seen = rows.filter(pl.col(Y).is_not_null()).with_columns(o=freq.ordinal(pl.col(DS)))
     series = seen.group_by(UNIQUE_ID).agg(
         pl.len().alias("n"), flat=pl.col(Y).min() == pl.col(Y).max(), end=pl.col("o").max()
@@ -163,6 +177,12 @@ def _kept_but_remarkable(rows: pl.DataFrame, freq: Frequency) -> dict[str, int]:
     counts = series.select(
         constant=((pl.col("n") > 1) & pl.col("flat")).sum(),
         short=(pl.col("n") < SHORT_BELOW).sum(),
-        stale=(pl.col("end") < pl.col("end").max() - STALE_BEYOND).sum(),
     )
-    return {name: int(counts[name][0]) for name in counts.columns}
+    notes = {name: int(counts[name][0]) for name in counts.columns}
+    return notes | {"stale": _stale(series["end"])}, series["end"]
+
+
+def _stale(ends: pl.Series) -> int:
+    """How many series end well before the newest one does."""
+    periods = ends.to_numpy()
+    return int((periods < periods.max() - STALE_BEYOND).sum()) if len(periods) else 0

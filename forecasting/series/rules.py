@@ -98,7 +98,7 @@ def _static_changes(rows: pl.DataFrame, context: Context) -> pl.DataFrame:
         same = pl.col(UNIQUE_ID) == pl.col(UNIQUE_ID).shift(1)
         moved = known.filter(same & (pl.col("value") != pl.col("value").shift(1)))
         text = pl.format("{} must be one value per series, changes at {}", pl.lit(name), pl.col(DS).min())
-        changed.append(moved.group_by(UNIQUE_ID).agg(detail=text))
+        changed.append(moved.group_by(pl.col(UNIQUE_ID).cast(pl.String)).agg(detail=text))
     return pl.concat(changed).group_by(UNIQUE_ID).agg(pl.col("detail").sort().str.join("; "))
 
 
@@ -131,4 +131,5 @@ def broken(rows: pl.DataFrame, context: Context) -> pl.DataFrame:
         found.append(wrong.with_columns(reason=pl.lit(reason)))
     for reason, series_rule in SERIES_RULES.items():
         found.append(series_rule(rows, context).with_columns(reason=pl.lit(reason)))
-    return pl.concat(found).select(UNIQUE_ID, "reason", "detail").sort(UNIQUE_ID, "reason")
+    columns = [pl.col(UNIQUE_ID).cast(pl.String), "reason", "detail"]
+    return pl.concat([frame.select(columns) for frame in found]).sort(UNIQUE_ID, "reason")

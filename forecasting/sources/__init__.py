@@ -1,8 +1,13 @@
-"""Sources by kind: a frozen dataclass per file whose `read()` gives a long frame with unique_id, ds and y."""
+"""Sources by kind: a frozen dataclass per file whose `scan()` opens it (see `scan.Scan`) and whose `read()` gives all rows.
+
+The rows are a long frame: unique_id, ds and y first, then the input's further columns. `needs` names the key columns that
+must be there, all three unless told otherwise: a source of known-future covariates has no y.
+"""
 
 from forecasting.sources.builtin import BuiltinSource
 from forecasting.sources.csv import CsvSource
 from forecasting.sources.parquet import ParquetSource
+from forecasting.sources.scan import KEYS, Scan
 from forecasting.sources.simulated import SimulatedSource
 
 Source = CsvSource | ParquetSource | BuiltinSource | SimulatedSource
@@ -13,3 +18,5 @@ SOURCES: dict[str, type[Source]] = {
     "builtin": BuiltinSource,
     "simulated": SimulatedSource,
 }
+
+__all__ = ["KEYS", "SOURCES", "BuiltinSource", "CsvSource", "ParquetSource", "Scan", "SimulatedSource", "Source"]

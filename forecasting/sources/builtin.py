@@ -3,8 +3,9 @@
 The files are read where they are; statsmodels itself is not imported, nothing is downloaded.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
@@ -13,6 +14,7 @@ import polars as pl
 
 from forecasting.errors import InputError, unknown
 from forecasting.schema import DS, UNIQUE_ID, Y
+from forecasting.sources.scan import KEYS, Scan, fingerprint_of, require_columns
 
 
 def _fertility(file: Path) -> pl.DataFrame:
@@ -76,14 +78,25 @@ class BuiltinSource:
         if self.name not in DATASETS:
             raise unknown("a built-in data set", self.name, list(DATASETS), "data.source.name")
 
-    def read(self) -> pl.DataFrame:
+    def scan(self, needs: Sequence[str] = KEYS) -> Scan:
         """unique_id, ds, y (and country_code of fertility); raises InputError where the package lacks the file."""
+        file = self._file()
+        rows = DATASETS[self.name](file)
+        require_columns(rows.columns, needs)
+        identity = fingerprint_of(self.name, sha256(file.read_bytes()).hexdigest())
+        return Scan(rows.lazy(), identity, {"kind": self.kind, "name": self.name})
+
+    def read(self, needs: Sequence[str] = KEYS) -> pl.DataFrame:
+        """All rows of `scan`."""
+        return self.scan(needs).collect()
+
+    def _file(self) -> Path:
         package = find_spec("statsmodels")
         folders = list(package.submodule_search_locations or []) if package else []
         for folder in folders:
             file = Path(folder) / "datasets" / self.name / f"{self.name}.csv"
             if file.is_file():
-                return DATASETS[self.name](file)
+                return file
         raise InputError(
             f"built-in data sets must lie inside the installed statsmodels, got no {self.name}.csv: "
             "install statsmodels again"

@@ -1,6 +1,10 @@
 """Text files with a header and a delimiter: comes in a path or glob, goes out the long frame."""
 
-from dataclasses import dataclass, field
+import codecs
+import gzip
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from io import BytesIO
 from pathlib import Path
 from typing import Literal
 
@@ -8,8 +12,22 @@ import polars as pl
 
 from forecasting.errors import InputError
 from forecasting.schema import DS, UNIQUE_ID
-from forecasting.sources.files import find_files, read_files
+from forecasting.sources.files import (
+    Differing,
+    aligned,
+    find_files,
+    first_fault,
+    identity_of,
+    provenance_of,
+    schemas_of,
+    shared_columns,
+    shared_types,
+)
 from forecasting.sources.layout import Layout, to_long
+from forecasting.sources.scan import KEYS, Scan, fingerprint_of
+from forecasting.sources.stamps import parsed_stamps
+
+_SUFFIXES = (".csv", ".csv.gz")
 
 
 @dataclass(frozen=True)
@@ -17,7 +35,8 @@ class CsvSource:
     """`columns` maps our names to the file's; `null_values` are texts that mean missing beside the empty field.
 
     `ds_format` (as 31.12.2024 -> "%d.%m.%Y") is for stamps that are not ISO; `ignore` names columns of a wide file that
-    are no series. Ids are text even where they look like numbers.
+    are no series. Ids are text even where they look like numbers. A file in another encoding than UTF-8 is decoded in
+    memory, others are read in pieces.
     """
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012 - read by pydantic where the config file is parsed
@@ -32,41 +51,79 @@ class CsvSource:
     null_values: list[str] = field(default_factory=list)
     ds_format: str | None = None
     ignore: list[str] = field(default_factory=list)
+    differing_columns: Differing = "refuse"
 
     def __post_init__(self) -> None:
         if len(self.delimiter.encode()) != 1:
             raise InputError(f"delimiter must be one character, got {self.delimiter!r}: set data.source.delimiter")
         if self.decimal_comma and self.delimiter == ",":
             raise InputError("delimiter must differ from the decimal comma, got ',': set data.source.delimiter")
+        try:
+            codecs.lookup(self.encoding)
+        except LookupError:
+            raise InputError(
+                f"encoding must be one that Python knows (utf8, latin-1, cp1252, utf-16), got {self.encoding!r}: "
+                "set data.source.encoding"
+            ) from None
 
-    def read(self) -> pl.DataFrame:
-        """unique_id, ds, y and the file's further columns; raises InputError for what cannot be read."""
-        frame = read_files(find_files(self.path, ".csv"), self._read_one)
-        long = to_long(frame, self.layout, self.columns, self.ignore)
-        return long if self.ds_format is None else long.with_columns(self._parsed(long[DS], self.ds_format))
+    def scan(self, needs: Sequence[str] = KEYS) -> Scan:
+        """Open the files; raises InputError for what is not there, cannot be read or does not fit together.
 
-    def _read_one(self, file: Path) -> pl.DataFrame:
-        return pl.read_csv(
-            file,
+        The types of the columns come from all rows, so that a value late in a file is never a surprise.
+        """
+        files = find_files(self.path, _SUFFIXES)
+        identity = identity_of(files)
+        schemas = schemas_of(files, lambda file: self._table(file).collect_schema())
+        types = shared_types(files, schemas, shared_columns(files, schemas, self.differing_columns), loose=True)
+        types |= self._numbers_of_a_wide_table(types)
+
+        def rows(file: Path, schema: pl.Schema) -> pl.LazyFrame:
+            table = self._table(file, {name: kind for name, kind in types.items() if schema.get(name, kind) != kind})
+            long = to_long(aligned(table, schema, types), self.layout, self.columns, self.ignore, needs)
+            return long if self.ds_format is None else long.with_columns(parsed_stamps(self.ds_format))
+
+        by_file = dict(zip(files, schemas, strict=True))
+        return Scan(
+            pl.concat([rows(file, schema) for file, schema in by_file.items()]),
+            fingerprint_of(asdict(self), identity, needs),
+            provenance_of(self.kind, files),
+            lambda: first_fault(files, lambda file: rows(file, by_file[file]), "null_values, decimal_comma, ds_format"),
+        )
+
+    def read(self, needs: Sequence[str] = KEYS) -> pl.DataFrame:
+        """unique_id, ds, y and the files' further columns; raises InputError for what cannot be read."""
+        return self.scan(needs).collect()
+
+    def _table(self, file: Path, types: dict[str, pl.DataType] | None = None) -> pl.LazyFrame:
+        """The file as it is; types not given come from all its rows."""
+        return pl.scan_csv(
+            self._input(file),
             separator=self.delimiter,
             decimal_comma=self.decimal_comma,
-            encoding=self.encoding,
             null_values=self.null_values or None,
             try_parse_dates=self.ds_format is None,
             infer_schema_length=None,
-            schema_overrides=self._text_columns(),
+            schema_overrides={**self._texts(), **(types or {})},
+            glob=False,
         )
 
-    def _text_columns(self) -> dict[str, type[pl.String]]:
-        names = [self.columns.get(UNIQUE_ID, UNIQUE_ID)]
-        if self.ds_format is not None:
-            names.append(self.columns.get(DS, DS))
-        return dict.fromkeys(names, pl.String)
+    def _input(self, file: Path) -> Path | BytesIO:
+        """The file where polars can read it, else its text decoded to UTF-8."""
+        if codecs.lookup(self.encoding).name in ("utf-8", "ascii"):
+            return file
+        data = file.read_bytes()
+        data = gzip.decompress(data) if file.suffix == ".gz" else data
+        return BytesIO(data.decode(self.encoding).removeprefix("\ufeff").encode())
 
-    def _parsed(self, ds: pl.Series, ds_format: str) -> pl.Series:
-        kind = pl.Datetime("us") if any(code in ds_format for code in ("%H", "%I", "%T", "%R", "%s")) else pl.Date
-        try:
-            return ds.cast(pl.String).str.strptime(kind, ds_format)
-        except pl.exceptions.PolarsError as error:
-            message = str(error).splitlines()[0]
-            raise InputError(f"ds must follow {ds_format!r}, got {message}: set data.source.ds_format") from None
+    def _texts(self) -> dict[str, pl.DataType]:
+        """Columns that are text whatever they look like: ids, and stamps that wait for their format."""
+        names = [self.columns.get(UNIQUE_ID, UNIQUE_ID)] if self.layout != "wide" else []
+        names += [self.columns.get(DS, DS)] if self.ds_format is not None else []
+        return dict.fromkeys(names, pl.String())
+
+    def _numbers_of_a_wide_table(self, types: dict[str, pl.DataType]) -> dict[str, pl.DataType]:
+        """Value columns that look like text: numbers if they are empty, else the reader says which value is none."""
+        if self.layout == "long":
+            return {}
+        known = {*self.columns.values(), *self.ignore, UNIQUE_ID if self.layout == "wide_rows" else DS}
+        return {name: pl.Float64() for name, kind in types.items() if kind == pl.String and name not in known}

@@ -1,4 +1,4 @@
-"""From the layout of a file to the long frame: our column names, and one row per (unique_id, ds).
+"""From the layout of a table to the long frame: our column names, and one row per (unique_id, ds).
 
 long: a row is one value. wide: a row is one time stamp, every further column one series. wide_rows: a row is one
 series, the columns whose names are time stamps hold its values.
@@ -16,59 +16,63 @@ from forecasting.schema import DS, UNIQUE_ID, Y
 Layout = Literal["long", "wide", "wide_rows"]
 
 
-def renamed(frame: pl.DataFrame, columns: Mapping[str, str], needed: Sequence[str]) -> pl.DataFrame:
-    """`frame` with the columns that `columns` maps (our name -> theirs) under our names, the others as they are.
+def renamed(frame: pl.LazyFrame, columns: Mapping[str, str], needed: Sequence[str]) -> pl.LazyFrame:
+    """`frame` with the columns that `columns` maps (our name -> theirs) under our names, keys first, then the others.
 
     A column that already has our name gives way to the mapped one. Raises InputError for a mapped or needed column that
     is not there, listing those that are.
     """
-    for ours, theirs in [*columns.items(), *((name, name) for name in needed if name not in columns)]:
-        if theirs not in frame.columns:
+    names = frame.collect_schema().names()
+    theirs_by_ours = {name: name for name in needed} | dict(columns)
+    for ours, theirs in theirs_by_ours.items():
+        if theirs not in names:
             raise InputError(
-                f"column {theirs!r} (for {ours}) must be in the source, it has {', '.join(map(repr, frame.columns))}: "
-                f"set data.source.columns.{ours}, or data.source.layout of a csv"
+                f"column {theirs!r} (for {ours}) must be in the source, it has {_listed(names)}: "
+                f"set data.source.columns.{ours}, or data.source.layout or delimiter where the table is another one"
             )
-    rest = [name for name in frame.columns if name not in columns.values() and name not in columns]
-    return frame.select(*(pl.col(theirs).alias(ours) for ours, theirs in columns.items()), *rest)
+    keys = [name for name in (UNIQUE_ID, DS, Y) if name in theirs_by_ours]
+    first = [*keys, *(name for name in theirs_by_ours if name not in keys)]
+    rest = [name for name in names if name not in theirs_by_ours.values() and name not in theirs_by_ours]
+    return frame.select(*(pl.col(theirs_by_ours[ours]).alias(ours) for ours in first), *rest)
 
 
-def to_long(frame: pl.DataFrame, layout: Layout, columns: Mapping[str, str], ignore: Sequence[str]) -> pl.DataFrame:
+def to_long(
+    frame: pl.LazyFrame, layout: Layout, columns: Mapping[str, str], ignore: Sequence[str], needs: Sequence[str]
+) -> pl.LazyFrame:
     """The long frame of `frame`; `ignore` names columns (as in the source) that are neither series nor time stamps."""
-    kept = frame.drop(name for name in ignore if name in frame.columns)
+    kept = frame.drop(ignore, strict=False)
     if layout == "long":
-        return renamed(kept, columns, [UNIQUE_ID, DS, Y])
-    if layout == "wide":
-        wide = renamed(kept, columns, [DS])
-        index = [DS, *(name for name in columns if name != DS)]
-        return _unpivoted(wide, index, UNIQUE_ID).select(UNIQUE_ID, DS, Y, *index[1:])
-    wide = renamed(kept, columns, [UNIQUE_ID])
-    index = [UNIQUE_ID, *(name for name in columns if name != UNIQUE_ID)]
-    stamps = _stamps([name for name in wide.columns if name not in index])
-    long = _unpivoted(wide, index, DS)
-    return long.with_columns(pl.Series(DS, stamps).gather(_column_number(long.height, wide.height))).select(
-        UNIQUE_ID, DS, Y, *index[1:]
+        return renamed(kept, columns, needs)
+    key, other = (DS, UNIQUE_ID) if layout == "wide" else (UNIQUE_ID, DS)
+    table = renamed(kept, columns, [key])
+    index = [key, *(name for name in columns if name != key)]
+    values = value_columns(table.collect_schema(), index)
+    stacked = table.with_columns(pl.col(values).cast(pl.Float64)).unpivot(
+        values, index=index, variable_name=other, value_name=Y
     )
+    if layout == "wide_rows":
+        stacked = stacked.with_columns(pl.col(DS).replace_strict(values, _stamps(values)))
+    return stacked.select(UNIQUE_ID, DS, Y, *index[1:])
 
 
-def _unpivoted(frame: pl.DataFrame, index: list[str], name: str) -> pl.DataFrame:
-    """One row per row of `frame` and column beyond `index`, column by column; the values must be of one kind."""
-    values = [column for column in frame.columns if column not in index]
+def value_columns(schema: pl.Schema, index: Sequence[str]) -> list[str]:
+    """The columns beyond `index`; raises InputError where there is none or one that holds no numbers."""
+    values = [column for column in schema if column not in index]
     if not values:
         raise InputError(f"a wide source must have columns beside {', '.join(index)}, got none: set data.source.layout")
-    typed = [column for column in values if frame[column].null_count() < frame.height]
-    texts = [column for column in typed if not frame.schema[column].is_numeric()]
+    texts = [
+        column for column in values if not (schema[column].is_numeric() or schema[column] in (pl.Null, pl.Boolean))
+    ]
     if texts:
-        shown = ", ".join(map(repr, texts[:10]))
         raise InputError(
-            f"the value columns of a wide source must hold numbers, got {shown}: name other columns in "
+            f"the value columns of a wide source must hold numbers, got {_listed(texts)}: name other columns in "
             "data.source.ignore or data.source.columns, and missing values in data.source.null_values"
         )
-    floats = frame.with_columns(pl.col(values).cast(pl.Float64))
-    return floats.unpivot(values, index=index, variable_name=name, value_name=Y)
+    return values
 
 
-def _column_number(height: int, rows: int) -> pl.Series:
-    return pl.select(pl.int_range(height) // rows).to_series()
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(map(repr, names[:10])) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
 
 
 def _stamps(names: list[str]) -> pl.Series:

@@ -5,7 +5,8 @@ noise of mean 1. Promotions start at random moments, so only a model that sees t
 `horizon_rows` rows of each series have promotion and price, but no y yet.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from typing import Literal
 
@@ -15,6 +16,7 @@ import polars as pl
 
 from forecasting.errors import InputError
 from forecasting.schema import DS, UNIQUE_ID, Y
+from forecasting.sources.scan import KEYS, Scan, fingerprint_of, require_columns, streamed
 
 Floats = npt.NDArray[np.float64]
 
@@ -23,6 +25,14 @@ _ELASTICITY = -1.2  # a price 1 % higher sells 1.2 % less
 _NOISE = 0.1  # standard deviation of log y around its expectation
 _PROMOTION_DAYS = 3.0  # mean length of a promotion, which ends at random
 _PAUSE_DAYS = 11.0  # mean length of the time between promotions
+_SCHEMA = {
+    UNIQUE_ID: pl.String(),
+    DS: pl.Date(),
+    Y: pl.Float64(),
+    "price": pl.Float64(),
+    "promotion": pl.Int64(),
+    "store_type": pl.String(),
+}
 
 
 @dataclass(frozen=True)
@@ -48,11 +58,18 @@ class SimulatedSource:
         if not self.lift > 0:
             raise InputError(f"lift must be above 0, got {self.lift}: set data.source.lift")
 
-    def read(self) -> pl.DataFrame:
+    def scan(self, needs: Sequence[str] = KEYS) -> Scan:
         """unique_id, ds, y, price, promotion, store_type: n_series x (n_days + horizon_rows) rows, y null in the
         future.
         """
-        return self._frame().drop("truth")
+        require_columns(list(_SCHEMA), needs)
+        settings = asdict(self)
+        rows = streamed(lambda: iter([self._frame().drop("truth")]), _SCHEMA)
+        return Scan(rows, fingerprint_of(settings), settings)
+
+    def read(self, needs: Sequence[str] = KEYS) -> pl.DataFrame:
+        """All rows of `scan`."""
+        return self.scan(needs).collect()
 
     def truth(self) -> pl.DataFrame:
         """unique_id, ds, truth: the expectation of y without noise, also over the future rows."""

@@ -1,5 +1,6 @@
 """Every kind of source keeps the same promises; a new kind needs one row in EXAMPLES."""
 
+import json
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 import forecasting.sources
+from forecasting.errors import InputError
 from forecasting.freq import parse_freq
 from forecasting.series.quality import QualitySettings, check_series
 from forecasting.sources import SOURCES, BuiltinSource, CsvSource, ParquetSource, SimulatedSource, Source
@@ -79,3 +81,37 @@ def test_a_config_names_a_source_by_its_kind_and_unknown_keys_are_refused(kind: 
     assert adapter.validate_python(raw) == source
     with pytest.raises(ValidationError, match="surprise"):
         TypeAdapter(SOURCES[kind]).validate_python(raw | {"surprise": 1})
+
+
+@pytest.mark.parametrize("kind", SOURCES)
+def test_a_scan_has_the_rows_of_a_read_in_any_way_that_polars_collects(kind: str, tmp_path: Path):
+    source = EXAMPLES[kind](tmp_path)
+    scan, frame = source.scan(), source.read()
+    assert scan.rows.collect_schema() == frame.schema
+    assert scan.rows.collect(engine="streaming").equals(frame)
+    assert pl.concat(scan.rows.collect_batches(chunk_size=7)).equals(frame)
+    assert scan.rows.select("y").head(2).collect().equals(frame.select("y").head(2))
+    some = pl.col("unique_id") == frame["unique_id"][0]
+    assert scan.rows.filter(some).select("ds").collect().equals(frame.filter(some).select("ds"))
+
+
+@pytest.mark.parametrize("kind", SOURCES)
+def test_a_fingerprint_stays_while_the_input_does_and_a_provenance_is_json(kind: str, tmp_path: Path):
+    source = EXAMPLES[kind](tmp_path)
+    first, second = source.scan(), source.scan()
+    assert first.fingerprint == second.fingerprint
+    assert json.loads(json.dumps(first.provenance)) == second.provenance
+    assert first.provenance["kind"] == kind
+
+
+@pytest.mark.parametrize("kind", SOURCES)
+def test_a_column_that_is_needed_and_not_there_is_an_input_error(kind: str, tmp_path: Path):
+    with pytest.raises(InputError, match=r"'warehouse'.*must be in the source"):
+        EXAMPLES[kind](tmp_path).scan(["unique_id", "ds", "warehouse"])
+
+
+@pytest.mark.parametrize("kind", sorted(set(SOURCES) - {"builtin", "simulated"}))
+def test_a_changed_input_has_another_fingerprint(kind: str, tmp_path: Path):
+    first = EXAMPLES[kind](tmp_path).scan().fingerprint
+    second = EXAMPLES[kind](tmp_path).scan().fingerprint
+    assert first != second

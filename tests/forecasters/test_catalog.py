@@ -44,8 +44,8 @@ def test_saving_again_over_a_state_replaces_it(tmp_path: Path) -> None:
     [
         (None, "must hold a readable forecaster.json"),
         ("{", "must hold a readable forecaster.json"),
-        ("[]", "must have format 1"),
-        (json.dumps({"format": 2, "kind": "baseline"}), "must have format 1, got 2"),
+        ("[]", "must be a mapping, got list"),
+        (json.dumps({"format": 2, "kind": "baseline"}), "must have a format from 1 to 1, got 2"),
         (json.dumps({"format": 1, "kind": "oracle"}), "must be one of baseline, recurrent, got 'oracle'"),
     ],
 )

@@ -106,19 +106,21 @@ def test_a_path_without_files_is_an_input_error(tmp_path: Path):
 def test_files_with_different_columns_are_refused(tmp_path: Path):
     write(tmp_path, "unique_id,ds,y\na,1,1\n", "1.csv")
     write(tmp_path, "unique_id,ds,z\na,1,1\n", "2.csv")
-    with pytest.raises(InputError, match=r"2\.csv that differs from .*1\.csv in 'y', 'z'"):
+    with pytest.raises(InputError, match=r"got .*1\.csv without 'z', which .*2\.csv has"):
         CsvSource(str(tmp_path)).read()
 
 
 def test_text_among_the_values_of_a_wide_file_is_refused(tmp_path: Path):
     path = write(tmp_path, "ds,a,b\n1,1,oops\n")
-    with pytest.raises(InputError, match="must hold numbers, got 'b'"):
+    with pytest.raises(InputError, match=r"data\.csv: could not parse `oops` as dtype `f64` at column 'b'"):
         CsvSource(path, layout="wide").read()
 
 
 def test_stamps_that_do_not_follow_the_format_are_refused(tmp_path: Path):
     path = write(tmp_path, "unique_id,ds,y\na,2024-01-01,1\n")
-    with pytest.raises(InputError, match="ds must follow"):
+    with pytest.raises(
+        InputError, match=r"data\.csv: conversion .* failed in column 'ds'.*2024-01-01.*set data\.source .*ds_format"
+    ):
         CsvSource(path, ds_format="%d.%m.%Y").read()
 
 

@@ -1,0 +1,90 @@
+"""What a source gives when it is opened: rows that are still to be read, a cheap identity of the input, and where it is.
+
+A source is a frozen dataclass, one file per kind, with `scan(needs)` and `read(needs)`. Opening reads headers, footers and
+versions, never all rows; `Scan.rows` may be collected as a whole, in batches or into a file.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from json import dumps
+from typing import Any
+
+import polars as pl
+from polars.io.plugins import register_io_source
+
+from forecasting.errors import InputError
+from forecasting.schema import DS, UNIQUE_ID, Y
+
+KEYS = (UNIQUE_ID, DS, Y)
+
+
+def _no_fault() -> InputError | None:
+    return None
+
+
+@dataclass(frozen=True)
+class Scan:
+    """`rows`: unique_id, ds, y (as far as `needs` named them), then the input's further columns, types as they come.
+
+    `fingerprint` was taken before any row is read: while it stays the same, so do the rows; None where nobody can tell
+    without reading (a database). `provenance` is JSON-ready and holds no secret. `fault` looks for what in the input
+    made a read fail.
+    """
+
+    rows: pl.LazyFrame
+    fingerprint: str | None
+    provenance: dict[str, Any]
+    fault: Callable[[], InputError | None] = _no_fault
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Around whatever collects `rows`: a failure that the input is to blame for is raised as InputError that names it."""
+        try:
+            yield
+        except (pl.exceptions.PolarsError, OSError, UnicodeError) as error:
+            fault = self.fault()
+            if fault is None:
+                raise
+            raise fault from error
+
+    def collect(self) -> pl.DataFrame:
+        """All rows at once; raises InputError where they cannot be read or there are none."""
+        with self.reading():
+            frame = self.rows.collect()
+        if frame.is_empty():
+            raise InputError("a source must have rows, got none: check data.source")
+        return frame
+
+
+def streamed(frames: Callable[[], Iterator[pl.DataFrame]], schema: Mapping[str, pl.DataType]) -> pl.LazyFrame:
+    """Rows that Python code makes piece by piece whenever they are collected; every piece has the columns of `schema`."""
+
+    def pieces(
+        columns: list[str] | None, predicate: pl.Expr | None, n_rows: int | None, _size: int | None
+    ) -> Iterator[pl.DataFrame]:
+        left = n_rows
+        for frame in frames():
+            piece = frame if left is None else frame.head(left)
+            left = None if left is None else left - piece.height
+            piece = piece if predicate is None else piece.filter(predicate)
+            yield piece if columns is None else piece.select(columns)
+            if left == 0:
+                return
+
+    return register_io_source(pieces, schema=dict(schema), validate_schema=True)
+
+
+def fingerprint_of(*parts: Any) -> str:
+    """sha256 over JSON-ready values."""
+    return sha256(dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def require_columns(names: Sequence[str], needs: Sequence[str]) -> None:
+    """Raises InputError for a needed column that is not there, listing those that are."""
+    for name in needs:
+        if name not in names:
+            raise InputError(
+                f"column {name!r} must be in the source, it has {', '.join(map(repr, names))}: set data.source.columns.{name}"
+            )
