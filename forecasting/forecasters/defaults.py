@@ -17,6 +17,7 @@ from forecasting.forecasters.protocol import Task
 from forecasting.forecasters.recurrent_settings import RecurrentSettings
 from forecasting.models.topologies import topology_of
 from forecasting.series.arrays import Origins, SeriesArrays
+from forecasting.training.losses import default_loss
 from forecasting.training.settings import TrainingSettings
 from forecasting.windows.transforms import transform_of
 
@@ -44,13 +45,15 @@ def resolve_settings(
     history = int(np.median(observed)) if len(observed) else 0
     min_history = settings.min_history or _min_history(task, history)
     size = Size(history, int(np.maximum(observed - task.horizon - min_history + 1, 0).sum()))
+    counts = settings.head == "negative_binomial"
     seasonal = task.season_length > 1 and history >= 2 * task.season_length
     return replace(
         settings,
         context_length=settings.context_length or _context_length(task, history),
         hidden_size=settings.hidden_size or _hidden_size(size),
-        scaling=settings.scaling or "standard",
-        residual=settings.residual or _residual(settings.transform, seasonal=seasonal),
+        loss=settings.loss or default_loss(settings.head),
+        scaling=settings.scaling or ("mean_abs" if counts else "standard"),
+        residual=settings.residual or ("none" if counts else _residual(settings.transform, seasonal=seasonal)),
         min_history=min_history,
         training=_training(settings.training, size, every_step=topology_of(settings.topology).every_step),
     )
