@@ -124,7 +124,7 @@ class LocalForecaster:
                 _write(into, int(i), answer)
         left = np.array([n for n, answer in enumerate(found) if answer is None], dtype=np.int64)
         todo = [seen[n] for n in left]
-        workers = self.workers if len(todo) * self._row.seconds >= _POOL_PAYS_FROM else 1
+        workers = self.workers if len(todo) * self._row.seconds(self.settings.engine) >= _POOL_PAYS_FROM else 1
         keeper = _Keeper(memory, todo)
 
         def on_answers(positions: list[int], answers: list[Answer]) -> None:

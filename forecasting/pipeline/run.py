@@ -150,7 +150,7 @@ class Run:
                 tested[settings.name] = jobs.backtest_baseline(
                     self.store.folder,
                     self.inputs | {"baseline": asdict(settings)},
-                    LocalForecaster(settings, self.task, self.workers),
+                    LocalForecaster(settings, self.task, self.workers, self.paths.memory),
                     self.dataset,
                     self.origins,
                     self.fallback,

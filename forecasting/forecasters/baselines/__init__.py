@@ -7,8 +7,8 @@ numbers. What all histories must pass first is checked in one place: `forecast_h
 """
 
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -41,6 +41,8 @@ from forecasting.series.arrays import FloatArray
 
 Answer = tuple[FloatArray, FloatArray]
 
+_OWN_SECONDS = 3e-4  # per history, of baselines that need no library
+
 
 @dataclass(frozen=True)
 class Baseline:
@@ -52,10 +54,19 @@ class Baseline:
     quantiles_from: Literal["model", "residuals"] = "model"  # residuals: y_hat is a mean, and need not be the median
     forecast: Callable[[FloatArray, Task, Engine], Answer] | None = None
     forecast_all: Callable[[Histories, Task], Answer] | None = None
-    engines: tuple[str, ...] = ()  # libraries that can fit it, the default first; none: its own sums
+    # Libraries that can fit it, the default first, and seconds per history of about 150 periods; none: its own sums.
+    engines: Mapping[str, float] = field(default_factory=dict)
     members: tuple[str, ...] = ()  # the baselines whose forecasts it is the median of
     max_history: int | None = None  # newest periods used unless the settings say otherwise; null: all
-    seconds: float = 3e-4  # typical per history, measured: what work over processes is planned by
+
+    @property
+    def default_engine(self) -> str:
+        """The engine of settings that name none."""
+        return next(iter(self.engines), ENGINES[0])
+
+    def seconds(self, engine: str | None) -> float:
+        """Typical seconds per history: what work over processes is planned by."""
+        return self.engines.get(engine or self.default_engine, _OWN_SECONDS)
 
 
 BASELINES: dict[str, Baseline] = {
@@ -96,72 +107,64 @@ BASELINES: dict[str, Baseline] = {
         "simple exponential smoothing",
         "analytic variance of the state space model, normal",
         forecast=ses.forecast,
-        engines=ENGINES,
+        engines={"statsforecast": 0.0005, "statsmodels": 0.005},
         max_history=ets.MAX_HISTORY,
-        seconds=0.005,
     ),
     "holt": Baseline(
         holt.min_history,
         "exponential smoothing with a linear trend",
         "analytic variance of the state space model, normal",
         forecast=holt.forecast,
-        engines=ENGINES,
+        engines={"statsforecast": 0.001, "statsmodels": 0.01},
         max_history=ets.MAX_HISTORY,
-        seconds=0.01,
     ),
     "damped_holt": Baseline(
         damped_holt.min_history,
         "exponential smoothing with a damped trend",
         "analytic variance of the state space model, normal",
         forecast=damped_holt.forecast,
-        engines=ENGINES,
+        engines={"statsforecast": 0.002, "statsmodels": 0.01},
         max_history=ets.MAX_HISTORY,
-        seconds=0.01,
     ),
     "comb": Baseline(
         comb.min_history,
         "average of ses, holt and damped_holt, deseasonalised, as in the M-competitions",
         "averages of those of the three models, normal",
         forecast=comb.forecast,
-        engines=ENGINES,
+        engines={"statsforecast": 0.004, "statsmodels": 0.025},
         max_history=ets.MAX_HISTORY,
-        seconds=0.02,
     ),
     "ets": Baseline(
         ets.min_history,
         "exponential smoothing, form by AICc; STL before it where the season exceeds 12",
         "analytic variance of the state space model, normal (log-normal where the season is multiplicative)",
         forecast=ets.forecast,
-        engines=ENGINES,
+        engines={"statsforecast": 0.035, "statsmodels": 0.15},
         max_history=ets.MAX_HISTORY,
-        seconds=0.1,
     ),
     "stl_ets": Baseline(
         stl_ets.min_history,
         "STL, then exponential smoothing of the adjusted series, form by AICc",
         "analytic variance of the state space model, normal",
         forecast=stl_ets.forecast,
-        engines=ENGINES,
+        engines={"statsforecast": 0.009, "statsmodels": 0.03},
         max_history=ets.MAX_HISTORY,
-        seconds=0.02,
     ),
     "theta": Baseline(
         theta.min_history,
         "the Theta method, deseasonalised where a test finds a season",
         "analytic variance of smoothing with drift, normal, times the seasonal index",
         forecast=theta.forecast,
-        engines=ENGINES,
+        engines={"statsforecast": 0.0006, "statsmodels": 0.005},
         max_history=theta.MAX_HISTORY,
-        seconds=0.005,
     ),
     "arima": Baseline(
         arima.min_history,
         "seasonal ARIMA, automatic orders; STL before it where the season exceeds 12",
         "state space forecast variance, normal",
         forecast=arima.forecast,
-        engines=ENGINES,
+        engines={"statsmodels": 0.06, "statsforecast": 0.5},
         max_history=arima.MAX_HISTORY,
-        seconds=0.06,
     ),
     "croston": Baseline(
         croston.min_history,
@@ -189,9 +192,8 @@ BASELINES: dict[str, Baseline] = {
         "median of ets, theta and arima; uses their results where they are there",
         "medians of those of the three models",
         forecast=combination.forecast,
-        engines=ENGINES,
+        engines=dict.fromkeys(ENGINES, 0.0),
         members=combination.MEMBERS,
-        seconds=0.2,
     ),
 }
 
@@ -214,7 +216,7 @@ def forecast_history(kind: str, y: FloatArray, task: Task, engine: str | None = 
             mean_OH, sigma_OH = row.forecast_all(single(y), task)
             return normal_forecast(mean_OH[0], sigma_OH[0], task)
         assert row.forecast is not None
-        return row.forecast(y, task, engine_of(engine or (row.engines or ENGINES)[0]))
+        return row.forecast(y, task, engine_of(engine or row.default_engine))
 
 
 @dataclass(frozen=True)
