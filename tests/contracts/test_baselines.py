@@ -36,9 +36,9 @@ def test_the_table_and_the_files_of_the_folder_are_the_same() -> None:
 def test_each_row_says_what_it_is(kind: str) -> None:
     assert BASELINES[kind].description
     assert BASELINES[kind].quantiles
-    function = BASELINES[kind].forecast or BASELINES[kind].forecast_all
-    assert function is not None
-    assert function.__module__.endswith(f".{kind}")
+    row = BASELINES[kind]
+    assert row.min_history.__module__.endswith(f".{kind}")
+    assert sum(bool(way) for way in (row.forecast, row.forecast_all, row.members)) == 1
 
 
 @pytest.mark.parametrize("season_length", [1, 4, 7, 13])

@@ -46,7 +46,7 @@ _OWN_SECONDS = 3e-4  # per history, of baselines that need no library
 
 @dataclass(frozen=True)
 class Baseline:
-    """One baseline: `forecast` fits one history, `forecast_all` is the closed form of many."""
+    """One baseline: `forecast` fits one history, `forecast_all` is the closed form of many, `members` are combined."""
 
     min_history: Callable[[Task], int]  # observations
     description: str
@@ -191,7 +191,6 @@ BASELINES: dict[str, Baseline] = {
         combination.min_history,
         "median of ets, theta and arima; uses their results where they are there",
         "medians of those of the three models",
-        forecast=combination.forecast,
         engines=dict.fromkeys(ENGINES, 0.0),
         members=combination.MEMBERS,
     ),
@@ -215,6 +214,10 @@ def forecast_history(kind: str, y: FloatArray, task: Task, engine: str | None = 
         if row.forecast_all is not None:
             mean_OH, sigma_OH = row.forecast_all(single(y), task)
             return normal_forecast(mean_OH[0], sigma_OH[0], task)
+        if row.members:
+            longest = [BASELINES[member].max_history or 0 for member in row.members]  # 0: all
+            answers = [forecast_history(member, y[-n:], task, engine) for member, n in zip(row.members, longest, strict=True)]
+            return combination.median([a for a, _ in answers]), combination.median([q for _, q in answers])
         assert row.forecast is not None
         return row.forecast(y, task, engine_of(engine or row.default_engine))
 
