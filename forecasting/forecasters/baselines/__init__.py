@@ -60,6 +60,11 @@ class Baseline:
     max_history: int | None = None  # newest periods used unless the settings say otherwise; null: all
 
     @property
+    def closed_form(self) -> bool:
+        """Whether a history costs no search: its own sums, no library."""
+        return not self.engines
+
+    @property
     def default_engine(self) -> str:
         """The engine of settings that name none."""
         return next(iter(self.engines), ENGINES[0])
@@ -216,7 +221,9 @@ def forecast_history(kind: str, y: FloatArray, task: Task, engine: str | None = 
             return normal_forecast(mean_OH[0], sigma_OH[0], task)
         if row.members:
             longest = [BASELINES[member].max_history or 0 for member in row.members]  # 0: all
-            answers = [forecast_history(member, y[-n:], task, engine) for member, n in zip(row.members, longest, strict=True)]
+            answers = [
+                forecast_history(member, y[-n:], task, engine) for member, n in zip(row.members, longest, strict=True)
+            ]
             return combination.median([a for a, _ in answers]), combination.median([q for _, q in answers])
         assert row.forecast is not None
         return row.forecast(y, task, engine_of(engine or row.default_engine))
