@@ -12,7 +12,7 @@ import typer
 from forecasting import __version__
 from forecasting.console import Terminal, print_json, show_outcome
 from forecasting.environment import prefect_home, quiet
-from forecasting.errors import ForecastingError
+from forecasting.errors import ForecastingError, InputError
 
 app = typer.Typer(
     help="Recurrent forecasters that are promoted only when they beat the best statistical baseline out of sample.",
@@ -173,6 +173,31 @@ def dashboard(
 
     config = load_config(config_path, overrides)
     raise typer.Exit(launch(config.workspace.absolute(), config.name, port, not no_browser))
+
+
+@app.command()
+def init(
+    data: Annotated[str, typer.Argument(metavar="DATA", help="a file, a folder, or builtin:NAME")],
+    output: Annotated[
+        Path | None, typer.Option(help="where to write; default: NAME.yaml in the current folder")
+    ] = None,
+    column: Annotated[
+        list[str] | None, typer.Option(metavar="OURS=THEIRS", help="name a column, e.g. --column unique_id=store")
+    ] = None,
+) -> None:
+    """Write a config from the data: frequency, season and horizon proposed, each with the reason."""
+    from forecasting.pipeline.starting import draft, write_new
+
+    path = write_new(*draft(data, _pairs(column or [])), output)
+    typer.echo(path.read_text(encoding="utf-8"), nl=False)
+    typer.echo(f"written to {path}; next: forecast run {path}", err=True)
+
+
+def _pairs(texts: list[str]) -> dict[str, str]:
+    pairs = [text.partition("=") for text in texts]
+    if bad := [left + equals + right for left, equals, right in pairs if not (left and right)]:
+        raise InputError(f"a column must be named as ours=theirs, got {bad[0]!r}: for example --column y=sales")
+    return {left: right for left, _, right in pairs}
 
 
 @app.command()

@@ -3,11 +3,14 @@
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 from forecasting.environment import quiet
 
 quiet()
+hypothesis.settings.register_profile("any machine", deadline=None)  # no test may depend on how fast a machine is
+hypothesis.settings.load_profile("any machine")
 
 
 def tiny_config(workspace: Path, **changes: Any) -> dict[str, Any]:

@@ -3,18 +3,23 @@
 Only rows up to `until` are looked at. The rules are coarse on purpose: a few more rows must not change the recipe. They
 were chosen on inner cutoffs: `standard` did better than `last_value` as scaler on yearly trending series, for nearly every
 cell and topology; the seasonal naive did better than the last value as base on hourly, daily and short monthly series (on
-one long weekly series, CO2, the last value did better: set `residual` there).
+one long weekly series, CO2, the last value did better: set `residual` there). Where the transform takes differences, the
+newest values are added back anyway, so nothing else is.
 """
 
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from forecasting.errors import InputError
+from forecasting.forecasters.encoding import last_rows
 from forecasting.forecasters.protocol import Task
 from forecasting.forecasters.recurrent_settings import RecurrentSettings
 from forecasting.models.topologies import topology_of
 from forecasting.series.arrays import Origins, SeriesArrays
+from forecasting.training.losses import default_loss
 from forecasting.training.settings import TrainingSettings
+from forecasting.windows.transforms import transform_of
 
 _LONGEST_CONTEXT = 512
 
@@ -30,22 +35,46 @@ class Size:
 def resolve_settings(
     settings: RecurrentSettings, task: Task, arrays: SeriesArrays, until: Origins
 ) -> RecurrentSettings:
-    """`settings` with every null replaced by a value that fits the task and the rows up to `until`."""
+    """`settings` with every null replaced by a value that fits the task and the rows up to `until`.
+
+    InputError where the transform cannot take a y of these rows.
+    """
+    _require_transformable(settings, arrays, until)
     observed = arrays.n_observed(until)
     observed = observed[observed > 0]
     history = int(np.median(observed)) if len(observed) else 0
     min_history = settings.min_history or _min_history(task, history)
     size = Size(history, int(np.maximum(observed - task.horizon - min_history + 1, 0).sum()))
+    counts = settings.head == "negative_binomial"
     seasonal = task.season_length > 1 and history >= 2 * task.season_length
     return replace(
         settings,
         context_length=settings.context_length or _context_length(task, history),
         hidden_size=settings.hidden_size or _hidden_size(size),
-        scaling=settings.scaling or "standard",
-        residual=settings.residual or ("seasonal_naive" if seasonal else "last_value"),
+        loss=settings.loss or default_loss(settings.head),
+        scaling=settings.scaling or ("mean_abs" if counts else "standard"),
+        residual=settings.residual or ("none" if counts else _residual(settings.transform, seasonal=seasonal)),
         min_history=min_history,
         training=_training(settings.training, size, every_step=topology_of(settings.topology).every_step),
     )
+
+
+def _require_transformable(settings: RecurrentSettings, arrays: SeriesArrays, until: Origins) -> None:
+    least = transform_of(settings.transform).least
+    known = np.arange(len(arrays.y)) <= np.repeat(last_rows(arrays, until), np.diff(arrays.offsets))
+    below = np.flatnonzero(known & (arrays.y < least))
+    if len(below):
+        series = arrays.ids[int(np.searchsorted(arrays.offsets, below[0], side="right")) - 1]
+        raise InputError(
+            f"y must be at least {least:g} for transform {settings.transform}, got {arrays.y[below[0]]:g} in series {series} "
+            f"({len(below)} such values in all): set transform of forecaster {settings.name} to asinh, or to none"
+        )
+
+
+def _residual(transform: str, *, seasonal: bool) -> str:
+    if transform_of(transform).lag != "none":
+        return "none"
+    return "seasonal_naive" if seasonal else "last_value"
 
 
 def _min_history(task: Task, history: int) -> int:

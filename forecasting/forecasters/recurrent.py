@@ -14,8 +14,9 @@ import torch
 
 from forecasting.errors import InputError
 from forecasting.forecasters.defaults import resolve_settings
-from forecasting.forecasters.encoding import Encoding, fit_encoding, last_rows
+from forecasting.forecasters.encoding import Encoding, fit_encoding, last_rows, require_counts
 from forecasting.forecasters.protocol import FitReport, Forecast, Progress, Task, failed_forecast
+from forecasting.forecasters.recurrent_forecast import forecast_quantiles
 from forecasting.forecasters.recurrent_settings import RecurrentSettings
 from forecasting.forecasters.recurrent_state import State, read_state, write_state
 from forecasting.forecasters.recurrent_windows import TrainingStep, shape_of, spec_of, training_index, training_limit
@@ -67,6 +68,8 @@ class RecurrentForecaster:
         index = training_index(resolved, self.task, arrays, until, inner)
         if not len(index):
             raise InputError(_too_short_for_all(resolved, self.task, arrays, until, inner))
+        if resolved.head == "negative_binomial":
+            require_counts(arrays, until)
         encoding = fit_encoding(arrays, until)
         shape = shape_of(resolved, self.task, encoding)
         limit = training_limit(arrays, until, inner)
@@ -139,7 +142,9 @@ class RecurrentForecaster:
                 forecast.quantiles[o], forecast.failed[o] = quantiles[i], None
                 forecast.y_hat[o] = quantiles[i][:, self.task.quantile_levels.index(0.5)]
             else:
-                forecast.failed[o] = "no finite forecast" if usable[i] else "no y is known in the window"
+                forecast.failed[o] = (
+                    "no finite forecast" if usable[i] else "no y in the window that the network can use"
+                )
 
 
 def load(folder: Path, device: str = "cpu") -> RecurrentForecaster:
@@ -161,8 +166,7 @@ def _forecast_batch(
     place = np.minimum(np.arange(size), B - 1)
     series, row = (torch.from_numpy(x[place]).to(panel.device) for x in (origins.series, origins.row))
     windows = gather(panel, series, row, spec)
-    z_BHQ = network(windows.inputs).double()
-    y_BHQ = windows.base[..., None] + windows.spread[..., None] * z_BHQ
+    y_BHQ = forecast_quantiles(network, windows)
     return y_BHQ[:B].cpu().numpy(), windows.usable[:B].cpu().numpy()
 
 

@@ -5,12 +5,15 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
 from forecasting.errors import InputError, unknown
+from forecasting.forecasters.refusals import require_possible
 from forecasting.models.cells import cell_of
+from forecasting.models.heads import head_of
 from forecasting.models.topologies import topology_of
-from forecasting.training.losses import loss_of
+from forecasting.training.losses import require_loss
 from forecasting.training.settings import TrainingSettings
 from forecasting.windows.residuals import require_residual
 from forecasting.windows.scalers import require_scaler
+from forecasting.windows.transforms import transform_of
 
 
 @dataclass(frozen=True)
@@ -27,15 +30,21 @@ class RecurrentSettings:
     hidden_size: int | None = None
     n_layers: int = 1
     dropout: float = 0.0
+    transform: str = "none"
     scaling: str | None = None
     residual: str | None = None
-    loss: str = "pinball"
+    head: str = "quantiles"
+    loss: str | None = None
     training: TrainingSettings = field(default_factory=TrainingSettings)
     min_history: int | None = None
 
     def __post_init__(self) -> None:
         cell_of(self.cell)
-        loss_of(self.loss)
+        head_of(self.head)
+        if self.loss is not None:
+            require_loss(self.loss, self.head)
+        transform_of(self.transform)
+        require_possible(self)
         every_step = topology_of(self.topology).every_step
         if self.scaling is not None:
             require_scaler(self.scaling, causal=every_step)

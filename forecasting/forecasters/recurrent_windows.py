@@ -14,7 +14,7 @@ from forecasting.models.network import Network
 from forecasting.models.shape import NetworkShape
 from forecasting.models.topologies import topology_of
 from forecasting.series.arrays import IntArray, Origins, SeriesArrays
-from forecasting.training.losses import loss_of
+from forecasting.training.losses import default_loss, loss_of
 from forecasting.windows.gather import gather, gather_targets
 from forecasting.windows.index import WindowIndex, build_index
 from forecasting.windows.panel import Panel
@@ -38,7 +38,7 @@ class TrainingStep:
         self.network, self.panel, self.spec = network, panel, spec_of(settings, task)
         self.sampler = WindowSampler(index, settings.training.batch_size or 1, seed, panel.device)
         self.limit = torch.from_numpy(limit).to(panel.device)
-        self.loss = loss_of(settings.loss)
+        self.loss = loss_of(settings.loss or default_loss(settings.head)).value
         self.levels = torch.tensor(task.quantile_levels, device=panel.device)
         # A step that is an origin needs some steps behind it before it is asked; a quarter of the window is enough.
         self.burn_in = max(1, min((settings.min_history or 1) - 1, self.spec.context_length // 4))
@@ -48,7 +48,8 @@ class TrainingStep:
         series, row = self.sampler.draw()
         windows = gather(self.panel, series, row, self.spec, all_origins=self.spec.every_step)
         targets = gather_targets(self.panel, series, row, windows, self.limit[series], self.spec, self.burn_in)
-        return self.loss(self.network(windows.inputs), targets.z, targets.mask, self.levels)
+        forecast = self.network.distribution(self.network(windows.inputs), windows.spread)
+        return self.loss(forecast, targets.z, targets.mask, self.levels)
 
 
 def training_limit(arrays: SeriesArrays, until: Origins, inner: Origins) -> IntArray:
@@ -75,7 +76,13 @@ def spec_of(resolved: RecurrentSettings, task: Task) -> WindowSpec:
     assert resolved.residual
     every_step = topology_of(resolved.topology).every_step
     return WindowSpec(
-        resolved.context_length, task.horizon, task.season_length, resolved.scaling, resolved.residual, every_step
+        resolved.context_length,
+        task.horizon,
+        task.season_length,
+        resolved.scaling,
+        resolved.residual,
+        every_step,
+        resolved.transform,
     )
 
 
@@ -94,4 +101,5 @@ def shape_of(resolved: RecurrentSettings, task: Task, encoding: Encoding) -> Net
         resolved.n_layers,
         resolved.dropout,
         task.quantile_levels,
+        resolved.head,
     )

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from forecasting.forecasters.protocol import Task
+from forecasting.forecasters.recurrent_forecast import forecast_quantiles
 from forecasting.models.network import Network
 from forecasting.series.arrays import FloatArray, IntArray, Origins, SeriesArrays
 from forecasting.training.losses import pinball
@@ -64,8 +65,7 @@ class Validation:
     def _chunk(self, part: slice) -> tuple[Tensor, int]:
         series, row, unit = self.series[part], self.row[part], self.unit[part, None]
         windows = gather(self.panel, series, row, self.spec)
-        z_BHQ = self.network(windows.inputs).double()
-        quantiles = windows.base[..., None] + windows.spread[..., None] * z_BHQ
+        quantiles = forecast_quantiles(self.network, windows)
         ahead = torch.arange(1, self.spec.horizon + 1, device=self.device)
         actual = read_actual(self.panel, series, row[:, None] + ahead, self.limit[part])
         mask = actual.known & windows.usable[:, None]

@@ -1,37 +1,75 @@
-"""Heads: from P raw numbers per step to what a forecast consists of. Axes: ... leading, H horizon, Q quantile levels."""
+"""Heads: from P raw numbers per step to a distribution over its value. Axes: ... leading, H horizon, Q quantile levels."""
+
+from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from forecasting.errors import unknown
+from forecasting.models.distributions import Distribution, NegativeBinomial, Normal, Point, Quantiles, StudentT
+
+Levels = tuple[float, ...]
+_FLOOR = 1e-4  # of a scale, in units of the window: keeps a likelihood bounded
 
 
-class QuantileHead(nn.Module):
-    """Quantiles that cannot cross: the median, and softplus steps cumulated upwards and downwards from it; P = Q.
+class Head(NamedTuple):
+    """`make(raw (..., H, P), spread, levels)`; `spread` is the window's, (..., 1), in the unit of y."""
 
-    Gasthaus et al. 2019 and Park et al. 2022 build ascending quantiles from non-negative increments.
-    """
-
-    def __init__(self, levels: tuple[float, ...]) -> None:
-        super().__init__()
-        self.n_parameters = len(levels)
-        self.median = levels.index(0.5)
-
-    def forward(self, raw_HP: Tensor) -> Tensor:
-        """Ascending quantiles in scaled units; (..., H, P) -> (..., H, Q)."""
-        m = self.median
-        middle = raw_HP[..., m : m + 1]
-        above = middle + functional.softplus(raw_HP[..., m + 1 :]).cumsum(-1)
-        below = middle - functional.softplus(raw_HP[..., :m]).flip(-1).cumsum(-1).flip(-1)
-        return torch.cat([below, middle, above], dim=-1)
+    make: Callable[[Tensor, Tensor, Levels], Distribution]
+    n_parameters: Callable[[Levels], int]  # P
+    has_density: bool  # can be fitted by its likelihood
+    is_random: bool  # samples differ, so that paths can be drawn from it
+    description: str
 
 
-HEADS: dict[str, type[QuantileHead]] = {"quantiles": QuantileHead}
+def _point(raw: Tensor, spread: Tensor, levels: Levels) -> Distribution:
+    return Point(raw[..., 0])
 
 
-def make_head(name: str, levels: tuple[float, ...]) -> QuantileHead:
-    """The head of this name; InputError for an unknown one."""
+def _quantiles(raw: Tensor, spread: Tensor, levels: Levels) -> Distribution:
+    """The median, and softplus steps cumulated upwards and downwards from it; Gasthaus et al. 2019, Park et al. 2022."""
+    m = levels.index(0.5)
+    middle = raw[..., m : m + 1]
+    above = middle + functional.softplus(raw[..., m + 1 :]).cumsum(-1)
+    below = middle - functional.softplus(raw[..., :m]).flip(-1).cumsum(-1).flip(-1)
+    return Quantiles(torch.cat([below, middle, above], dim=-1), levels)
+
+
+def _normal(raw: Tensor, spread: Tensor, levels: Levels) -> Distribution:
+    return Normal(raw[..., 0], functional.softplus(raw[..., 1]) + _FLOOR)
+
+
+def _student_t(raw: Tensor, spread: Tensor, levels: Levels) -> Distribution:
+    scale = functional.softplus(raw[..., 1]) + _FLOOR
+    return StudentT(raw[..., 0], scale, 2.01 + functional.softplus(raw[..., 2] + 2))  # starts near 4 degrees of freedom
+
+
+def _negative_binomial(raw: Tensor, spread: Tensor, levels: Levels) -> Distribution:
+    mean, shape = functional.softplus(raw[..., 0]), functional.softplus(raw[..., 1] + 2) + 1e-2
+    return NegativeBinomial(mean, shape, spread.to(raw.dtype))
+
+
+HEADS: dict[str, Head] = {
+    "point": Head(
+        _point, lambda _: 1, False, False, "one value without spread; loss mae learns the median, mse the mean"
+    ),
+    "quantiles": Head(_quantiles, len, False, True, "quantiles that cannot cross, without any assumed distribution"),
+    "normal": Head(_normal, lambda _: 2, True, True, "Gauss: location and standard deviation, by likelihood"),
+    "student_t": Head(_student_t, lambda _: 3, True, True, "like normal with heavy tails: outliers pull less"),
+    "negative_binomial": Head(
+        _negative_binomial,
+        lambda _: 2,
+        True,
+        True,
+        "counts, by likelihood; scaling mean_abs or none, nothing added to it",
+    ),
+}
+
+
+def head_of(name: str) -> Head:
+    """The row of HEADS; InputError for an unknown name."""
     if name not in HEADS:
         raise unknown("head", name, list(HEADS), "head of the forecaster")
-    return HEADS[name](levels)
+    return HEADS[name]

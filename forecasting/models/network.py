@@ -1,13 +1,14 @@
-"""The whole network: static covariates join every step, a topology reads the window, a head makes quantiles.
+"""The whole network: static covariates join every step, a topology reads the window, a head makes distributions.
 
 Axes: B batch, T context, F inputs of a step, A numeric and C categorical static covariates, H horizon, K known-future
-covariates, Q quantile levels. All numbers are in the scaled units of each window.
+covariates, P parameters of the head. All numbers are in the scaled units of each window.
 """
 
 import torch
 from torch import Tensor, nn
 
-from forecasting.models.heads import make_head
+from forecasting.models.distributions import Distribution
+from forecasting.models.heads import head_of
 from forecasting.models.shape import NetworkShape
 from forecasting.models.topologies import topology_of
 from forecasting.windows.gather import Inputs
@@ -16,22 +17,27 @@ _EMBEDDING_SIZE = 8
 
 
 class Network(nn.Module):
-    """Inputs -> quantiles (B, H, Q); (B, T, H, Q) where every step is an origin and the inputs hold all futures."""
+    """Inputs -> raw (B, H, P); (B, T, H, P) where every step is an origin and the inputs hold all futures."""
 
     def __init__(self, shape: NetworkShape) -> None:
         super().__init__()
         self.shape = shape
         sizes = [min(_EMBEDDING_SIZE, n) for n in shape.categories]
         self.embeddings = nn.ModuleList(_embedding(n, size) for n, size in zip(shape.categories, sizes, strict=True))
-        self.head = make_head(shape.head, shape.quantile_levels)
+        self.head = head_of(shape.head)
         n_inputs = shape.n_inputs + shape.n_static + sum(sizes)
-        self.topology = topology_of(shape.topology).module(shape, n_inputs, self.head.n_parameters)
+        self.topology = topology_of(shape.topology).module(
+            shape, n_inputs, self.head.n_parameters(shape.quantile_levels)
+        )
 
     def forward(self, inputs: Inputs) -> Tensor:
-        """Ascending quantiles in scaled units."""
-        raw = self.topology(self._joined(inputs), inputs.length_B, inputs.future_BJHK)
-        quantiles: Tensor = self.head(raw)
-        return quantiles
+        """Raw parameters of every step, which `distribution` reads."""
+        raw: Tensor = self.topology(self._joined(inputs), inputs.length_B, inputs.future_BJHK)
+        return raw
+
+    def distribution(self, raw: Tensor, spread: Tensor) -> Distribution:
+        """Of every step (..., H), in scaled units; `spread` (..., 1) is the window's, in the unit of y."""
+        return self.head.make(raw, spread, self.shape.quantile_levels)
 
     def _joined(self, inputs: Inputs) -> Tensor:
         """Static covariates beside the inputs of every step."""

@@ -18,4 +18,4 @@ class NetworkShape:
     n_layers: int
     dropout: float
     quantile_levels: tuple[float, ...]
-    head: str = "quantiles"
+    head: str

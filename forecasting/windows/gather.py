@@ -1,9 +1,9 @@
 """From (series, origin row) to what a network reads: one index gather from the panel, nothing is stored.
 
 Windows are left-aligned: a history shorter than T begins at position 0 and the right end is padding, so that a recurrent
-net reads it as if it had no padding; its last state is the one at position length - 1. Every step carries: y scaled, its
-first difference scaled, whether y was observed, past covariates, known-future covariates. Where every step is an origin
-(`every_step`) each step is scaled by the steps up to it and gaps are filled from the past of each step.
+net reads it as if it had no padding; its last state is the one at position length - 1. Every step carries: y transformed
+and scaled, the first difference of that, whether y was observed, past covariates, known-future covariates. Where every
+step is an origin (`every_step`) each step is scaled by the steps up to it and gaps are filled from the past of each step.
 Axes: B windows, T context, H horizon, F features of a step, K known-future covariates, A / C static covariates.
 """
 
@@ -13,10 +13,11 @@ import torch
 from torch import Tensor
 
 from forecasting.windows.panel import Panel
-from forecasting.windows.reading import Seen, read_actual, read_y
-from forecasting.windows.residuals import residual_base
+from forecasting.windows.reading import Reader, Seen, read_actual, transformed
+from forecasting.windows.residuals import forecast_base
 from forecasting.windows.scalers import Scale, scale_windows
 from forecasting.windows.spec import WindowSpec
+from forecasting.windows.transforms import Transform
 
 
 class Inputs(NamedTuple):
@@ -30,13 +31,21 @@ class Inputs(NamedTuple):
 
 
 class Windows(NamedTuple):
-    """Inputs, and what turns a network's output z into y = base + spread * z; float64."""
+    """Inputs, and what turns a network's output z into y; float64."""
 
     inputs: Inputs
     base: Tensor  # (B, H) or (B, T, H)
     spread: Tensor  # (B, 1) or (B, T, 1)
     moves: Tensor  # whether the spread was measured; as `spread`
-    usable: Tensor  # (B,) or (B, T): the step lies in the history and some y is known up to it
+    usable: Tensor  # (B,) or (B, T): in the history, some y is known up to it, and the transform takes all of them
+    transform: Transform
+
+    def unscale(self, z: Tensor) -> Tensor:
+        """Forecasts z (..., H, N) in scaled units as y in float64: quantile by quantile, or path by path.
+
+        Exact for both, since f is monotone. Not for a mean unless `transform.is_linear`: take the mean of unscaled paths.
+        """
+        return self.transform.inverse(self.base[..., None] + self.spread[..., None] * z.double())
 
 
 class Targets(NamedTuple):
@@ -53,25 +62,28 @@ def gather(panel: Panel, series_B: Tensor, origin_B: Tensor, spec: WindowSpec, *
     step_T = torch.arange(spec.context_length, device=panel.device)
     inside_BT = step_T < length_B[:, None]
     row_BT = torch.minimum((origin_B - length_B + 1)[:, None] + step_T, origin_B[:, None])
-    seen = read_y(panel, series_B, row_BT, None if spec.every_step else origin_B)
-    known_BT = seen.known & inside_BT
-    scale = scale_windows(spec.scaling, seen.y, known_BT, causal=spec.every_step)
+    reader = Reader(panel, series_B, origin_B, spec)
+    y = reader.y(row_BT)
+    level = _inside(transformed(y, reader.transform), inside_BT)
+    units = _inside(reader.units(row_BT, level), inside_BT)
+    scale = scale_windows(spec.scaling, *units, causal=spec.every_step)
     origins_BJ = row_BT if all_origins else origin_B[:, None]
     future = _future(panel, origins_BJ, spec.horizon)
-    base = residual_base(panel, series_B, origins_BJ, Seen(seen.y, known_BT), scale.level, spec)
+    base = forecast_base(reader, origins_BJ, level, units, scale.level, spec)
     inputs = Inputs(
-        _steps(panel, row_BT, seen.y, known_BT, inside_BT, scale),
+        _steps(panel, row_BT, *units, inside_BT, scale),
         length_B,
         panel.static_numeric[series_B],
         panel.static_categories[series_B],
         future if all_origins else future[:, 0],
     )
-    usable = inside_BT & (known_BT.cumsum(1) > 0)
+    refused_BT = y.known & inside_BT & ~level.known
+    usable = inside_BT & (level.known.cumsum(1) > 0) & (refused_BT.cumsum(1) == 0)
     if all_origins:
-        return Windows(inputs, base, scale.spread[..., None], scale.moves[..., None], usable)
+        return Windows(inputs, base, scale.spread[..., None], scale.moves[..., None], usable, reader.transform)
     last = (length_B - 1)[:, None]
     spread, moves = (x.gather(1, last) if spec.every_step else x for x in (scale.spread, scale.moves))
-    return Windows(inputs, base[:, 0], spread, moves, usable.gather(1, last)[:, 0])
+    return Windows(inputs, base[:, 0], spread, moves, usable.gather(1, last)[:, 0], reader.transform)
 
 
 def gather_targets(
@@ -89,12 +101,14 @@ def gather_targets(
     """
     H = spec.horizon
     if windows.base.dim() == 2:
-        actual = read_actual(panel, series_B, origin_B[:, None] + torch.arange(1, H + 1, device=panel.device), limit_B)
+        ahead = torch.arange(1, H + 1, device=panel.device)
+        actual = transformed(read_actual(panel, series_B, origin_B[:, None] + ahead, limit_B), windows.transform)
         mask = actual.known & windows.moves & windows.usable[:, None]
         return Targets(_scaled_target(actual.y, windows, mask), mask)
     T, length_B = windows.base.shape[1], windows.inputs.length_B
     ahead = torch.arange(1, T + H, device=panel.device)
-    actual = read_actual(panel, series_B, (origin_B - length_B + 1)[:, None] + ahead, limit_B)
+    rows = (origin_B - length_B + 1)[:, None] + ahead
+    actual = transformed(read_actual(panel, series_B, rows, limit_B), windows.transform)
     y, known = actual.y.unfold(1, H, 1), actual.known.unfold(1, H, 1)  # (B, T, H): step t sees rows t+1 .. t+H
     step_T = torch.arange(T, device=panel.device)
     warm = step_T >= torch.minimum(length_B - 1, torch.full_like(length_B, burn_in))[:, None]
@@ -104,6 +118,10 @@ def gather_targets(
 
 def _scaled_target(y: Tensor, windows: Windows, mask: Tensor) -> Tensor:
     return torch.where(mask, (y - windows.base) / windows.spread, 0.0).float()
+
+
+def _inside(seen: Seen, inside_BT: Tensor) -> Seen:
+    return Seen(seen.y, seen.known & inside_BT)
 
 
 def _steps(panel: Panel, row_BT: Tensor, y: Tensor, known: Tensor, inside: Tensor, scale: Scale) -> Tensor:

@@ -1,4 +1,7 @@
-"""Reads y from the panel at given rows, as an origin may see it. Axes: B windows, X rows of each."""
+"""Reads y from the panel at given rows, as an origin may see it, and as the network's transform has it.
+
+Axes: B windows, X rows of each.
+"""
 
 from typing import NamedTuple
 
@@ -6,13 +9,48 @@ import torch
 from torch import Tensor
 
 from forecasting.windows.panel import Panel
+from forecasting.windows.spec import WindowSpec
+from forecasting.windows.transforms import Transform, transform_of
 
 
 class Seen(NamedTuple):
-    """y in its own unit in float64, 0 where unknown, and the mask of what is known; both (B, X)."""
+    """y, or what a transform makes of it, in float64, 0 where unknown, and the mask of what is known; both (B, X)."""
 
     y: Tensor
     known: Tensor
+
+
+class Reader:
+    """One batch of windows read through the transform of `spec`: at each row what its origin may know of it."""
+
+    def __init__(self, panel: Panel, series_B: Tensor, origin_B: Tensor, spec: WindowSpec) -> None:
+        self.panel, self.series = panel, series_B
+        self.origin = None if spec.every_step else origin_B
+        self.transform = transform_of(spec.transform)
+        self.lag = self.transform.steps_back(spec.season_length)
+
+    def y(self, row_BX: Tensor) -> Seen:
+        """y in its own unit."""
+        return read_y(self.panel, self.series, row_BX, self.origin)
+
+    def level(self, row_BX: Tensor) -> Seen:
+        """f(y)."""
+        return transformed(self.y(row_BX), self.transform)
+
+    def units(self, row_BX: Tensor, level_BX: Seen | None = None) -> Seen:
+        """What the network works on: f(y), or its difference over the lag, known where both ends are."""
+        level = level_BX or self.level(row_BX)
+        if not self.lag:
+            return level
+        before = self.level(row_BX - self.lag)
+        known = level.known & before.known
+        return Seen(torch.where(known, level.y - before.y, 0.0), known)
+
+
+def transformed(seen: Seen, transform: Transform) -> Seen:
+    """f(y); unknown where y lies outside what f takes."""
+    known = seen.known & (seen.y >= transform.least)
+    return Seen(torch.where(known, transform.forward(torch.where(known, seen.y, 0.0)), 0.0), known)
 
 
 def read_y(panel: Panel, series_B: Tensor, row_BX: Tensor, origin_B: Tensor | None) -> Seen:

@@ -1,17 +1,20 @@
-"""What a forecast is added to: the level of its window, the last value, or the seasonal naive; in the unit of y.
+"""What a forecast is added to, in transformed units: level of the window, last value, or seasonal naive.
 
 The base of step h after origin o is y[o + h - m * ceil(h / m)], the newest value at the same season, where that row lies
-in the known history, else the last known value. Axes: B windows, J origins of each, H horizon.
+in the known history, else the last known value. Where the transform takes differences, the bases of the steps up to h are
+summed onto the newest value, so that base plus forecast is a level again. Axes: B windows, J origins of each, H horizon.
 """
+
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
 from forecasting.errors import unknown
-from forecasting.windows.panel import Panel
-from forecasting.windows.reading import Seen, read_y
+from forecasting.windows.reading import Reader, Seen
 from forecasting.windows.scalers import last_known
 from forecasting.windows.spec import WindowSpec
+from forecasting.windows.transforms import accumulate
 
 RESIDUALS = ("none", "last_value", "seasonal_naive")
 
@@ -22,22 +25,35 @@ def require_residual(name: str) -> None:
         raise unknown("residual", name, list(RESIDUALS), "residual of the forecaster")
 
 
-def residual_base(
-    panel: Panel, series_B: Tensor, origin_BJ: Tensor, seen_BT: Seen, level: Tensor, spec: WindowSpec
+def forecast_base(
+    reader: Reader, origin_BJ: Tensor, level_BT: Seen, units_BT: Seen, centre: Tensor, spec: WindowSpec
 ) -> Tensor:
-    """Base of every step of the horizon; J is 1 (the last origin) or T (each step of seen_BT); (B, J, H).
+    """f(y) that a forecast of 0 stands for, at every step of the horizon; (B, J, H).
 
-    `level` is the scaler's, (B, 1) or (B, T).
+    J is 1 (the last origin) or T (each step). `level_BT` is f(y) of the window, `units_BT` what was scaled, `centre` the
+    scaler's level of that, (B, 1) or (B, T).
     """
-    (B, J), H = origin_BJ.shape, spec.horizon
-    last_BT = level.expand(B, seen_BT.y.shape[1]) if spec.residual == "none" else last_known(*seen_BT)
-    newest_BT1 = (last_BT if J > 1 else last_BT[:, -1:])[..., None]
-    if spec.residual != "seasonal_naive":
-        return newest_BT1.expand(B, J, H)
-    m = spec.season_length
+    (B, J), H, m = origin_BJ.shape, spec.horizon, spec.season_length
+    last_BT = centre.expand(B, units_BT.y.shape[1]) if spec.residual == "none" else last_known(*units_BT)
+    base = _of_origins(last_BT, J).expand(B, J, H)
+    if spec.residual == "seasonal_naive":
+        base = _same_season(reader.units, origin_BJ, base, m, H)
+    if not reader.lag:
+        return base
+    newest = _of_origins(last_known(*level_BT), J).expand(B, J, H)
+    anchor = newest if reader.lag == 1 else _same_season(reader.level, origin_BJ, newest, reader.lag, H)
+    return anchor + accumulate(base, reader.lag)
+
+
+def _of_origins(values_BT: Tensor, J: int) -> Tensor:
+    """The values at the origins; (B, J, 1)."""
+    return (values_BT if J > 1 else values_BT[:, -1:])[..., None]
+
+
+def _same_season(read: Callable[[Tensor], Seen], origin_BJ: Tensor, instead: Tensor, m: int, H: int) -> Tensor:
+    """The newest value of each horizon step's season, `instead` where it is unknown; (B, J, H)."""
     w = min(m, H)
-    rows = origin_BJ[:, :1] - m + 1 + torch.arange(J - 1 + w, device=panel.device)
-    season = read_y(panel, series_B, rows, None if spec.every_step else origin_BJ[:, -1])
-    phase = torch.arange(H, device=panel.device) % m  # h - m * ceil(h / m) = phase - m + 1, at most 0
-    y, known = (x.unfold(1, w, 1)[..., phase] for x in season)
-    return torch.where(known, y, newest_BT1)
+    ahead = torch.arange(origin_BJ.shape[1] - 1 + w, device=origin_BJ.device)
+    phase = torch.arange(H, device=origin_BJ.device) % m  # h - m * ceil(h / m) = phase - m + 1, at most 0
+    y, known = (x.unfold(1, w, 1)[..., phase] for x in read(origin_BJ[:, :1] - m + 1 + ahead))
+    return torch.where(known, y, instead)

@@ -15,3 +15,4 @@ class WindowSpec:
     scaling: str
     residual: str
     every_step: bool = False
+    transform: str = "none"

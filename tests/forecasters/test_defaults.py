@@ -5,6 +5,7 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 
+from forecasting.errors import InputError
 from forecasting.forecasters.defaults import resolve_settings
 from forecasting.forecasters.protocol import Task
 from forecasting.forecasters.recurrent_settings import RecurrentSettings, settings_from_dict
@@ -63,3 +64,16 @@ def test_five_rows_more_do_not_change_the_recipe():
 def test_settings_survive_the_way_through_a_mapping():
     settings = resolved(96, 6, 12, cell="lstm")
     assert settings_from_dict(asdict(settings)) == settings
+
+
+def test_differences_are_forecast_around_no_other_residual():
+    assert resolved(96, 6, 12, transform="difference").residual == "none"
+    assert resolved(96, 6, 12, transform="log1p").residual == "seasonal_naive"
+
+
+def test_a_transform_that_cannot_take_a_known_value_is_refused_with_the_series_and_a_way_out():
+    arrays = panel({"a": [1.0, 2.0, 3.0], "b": [1.0, -4.0, 3.0, -9.0]}, 1)
+    settings, task = RecurrentSettings(name="net", transform="log1p"), Task(1, LEVELS, 1)
+    with pytest.raises(InputError, match=r"at least 0 .* got -4 in series b \(1 such values in all\): .* asinh"):
+        resolve_settings(settings, task, arrays, last_origins(arrays, (1,)))
+    resolve_settings(settings, task, arrays, last_origins(arrays, (2,)).take(slice(0, 1)))

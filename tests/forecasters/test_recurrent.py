@@ -151,6 +151,9 @@ def test_inner_cutoffs_are_never_trained_on():
         ({"topology": "many_to_many", "scaling": "robust"}, "set scaling to one of"),
         ({"residual": "yesterday"}, "residual must be one of"),
         ({"loss": "hinge"}, "loss must be one of"),
+        ({"loss": "pinball", "head": "normal"}, "set loss to one of likelihood"),
+        ({"head": "gauss"}, "head must be one of"),
+        ({"head": "negative_binomial", "scaling": "standard"}, "which a shift .* would break, got scaling 'standard'"),
         ({"dropout": 1.0}, r"dropout must lie in \[0, 1\)"),
         ({"hidden_size": 0}, "hidden_size must be at least 1, got 0"),
     ],
@@ -158,3 +161,10 @@ def test_inner_cutoffs_are_never_trained_on():
 def test_settings_that_cannot_be_are_refused(change, message):
     with pytest.raises(InputError, match=message):
         RecurrentSettings(name="net", **change)
+
+
+def test_the_negative_binomial_refuses_what_is_not_a_count():
+    arrays = panel({"a": [1.0, 2.5] * 20}, H)
+    forecaster = RecurrentForecaster(RecurrentSettings("net", head="negative_binomial"), TASK, 1, "cpu")
+    with pytest.raises(InputError, match=r"needs counts, got y 2\.5 \(20 of 40"):
+        forecaster.fit(arrays, last_origins(arrays), NONE, no_progress)

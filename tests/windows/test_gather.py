@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 
 from forecasting.windows.gather import gather, gather_targets
 from forecasting.windows.panel import Panel
+from forecasting.windows.residuals import RESIDUALS
 from forecasting.windows.scalers import SCALERS
 from forecasting.windows.spec import WindowSpec
+from forecasting.windows.transforms import TRANSFORMS
 from tests.windows.build import panel_of
 
 SPEC = WindowSpec(context_length=4, horizon=2, season_length=1, scaling="mean_abs", residual="last_value")
@@ -62,13 +64,14 @@ def test_the_seasonal_base_is_the_newest_known_value_of_the_same_season(m, H, or
         assert base[h - 1].item() == pytest.approx(y[row] if row >= 0 else y[origin], abs=1e-6)
 
 
-@pytest.mark.parametrize("residual", ["none", "last_value", "seasonal_naive"])
+@pytest.mark.parametrize("transform", sorted(TRANSFORMS))
+@pytest.mark.parametrize("residual", RESIDUALS)
 @pytest.mark.parametrize("scaling", [name for name, scaler in SCALERS.items() if scaler.causal])
-def test_with_an_origin_at_each_step_step_t_gets_what_an_origin_there_gets_alone(scaling, residual):
+def test_with_an_origin_at_each_step_step_t_gets_what_an_origin_there_gets_alone(scaling, residual, transform):
     y = np.random.default_rng(4).normal(10, 3, size=12).tolist()
     y[4] = np.nan
     panel: Panel = panel_of({"a": y}, 3)
-    spec = WindowSpec(5, 3, 2, scaling, residual, every_step=True)
+    spec = WindowSpec(5, 3, 2, scaling, residual, every_step=True, transform=transform)
     windows = gather(panel, S0, at(7), spec, all_origins=True)
     targets = gather_targets(panel, S0, at(7), windows, at(9), spec)
     for t, row in enumerate(range(3, 8)):
