@@ -22,7 +22,7 @@ from forecasting.forecasters.baselines import BaselineSettings
 from forecasting.forecasters.catalog import state_digest
 from forecasting.forecasters.local import LocalForecaster
 from forecasting.forecasters.recurrent_settings import RecurrentSettings, settings_from_dict
-from forecasting.pipeline import ingestion, jobs, tables
+from forecasting.pipeline import ingestion, jobs, tables, windowing
 from forecasting.pipeline.fitting import backtest_jobs, final_job, train_jobs, tune_jobs
 from forecasting.pipeline.paths import Paths
 from forecasting.pipeline.plan import data_inputs, reading_of, recipe_of, task_of
@@ -83,7 +83,7 @@ class Run:
         """Index the training windows and the cutoffs; names series that are too short."""
 
         def work() -> Summary:
-            result = ingestion.window(
+            result = windowing.window(
                 self.store, self.inputs, self.config, self.dataset, self.origins, self.inner, self.until
             )
             return _told(result)

@@ -66,6 +66,12 @@ class Draft:
         """The columns of the table."""
         return Schema.from_arrow(pl.DataFrame(schema=self._schema).to_arrow().schema)
 
+    def folder(self, name: str) -> Path:
+        """An empty folder that goes with the draft."""
+        place = self._folder / name
+        place.mkdir()
+        return place
+
     def write(self, frame: pl.DataFrame) -> Part:
         """The file of a series table sorted by (unique_id, ds); ids may be an Enum in the order of their text.
 

@@ -110,6 +110,10 @@ class SeriesStore:
         frame = self.scan(version).collect()
         return frame if _is_sorted(frame) else frame.sort(UNIQUE_ID, DS)
 
+    def ds_type(self) -> pl.DataType:
+        """The type of `ds` in the newest version."""
+        return self.scan().collect_schema()[DS]
+
     def scan(self, version: int | None = None) -> pl.LazyFrame:
         """The rows of `read`, still to be read, a file after the other: each holds whole series, and later ones than the
         file before, unless somebody else has rewritten the table.
