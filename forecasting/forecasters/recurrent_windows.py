@@ -19,6 +19,7 @@ from forecasting.windows.gather import gather, gather_targets
 from forecasting.windows.index import WindowIndex, build_index
 from forecasting.windows.panel import Panel
 from forecasting.windows.sampler import WindowSampler
+from forecasting.windows.scalers import SCALERS
 from forecasting.windows.spec import N_STEP_INPUTS, WindowSpec
 
 
@@ -102,4 +103,5 @@ def shape_of(resolved: RecurrentSettings, task: Task, encoding: Encoding) -> Net
         resolved.dropout,
         task.quantile_levels,
         resolved.head,
+        learned_affine=SCALERS[resolved.scaling or "none"].learned_affine,
     )

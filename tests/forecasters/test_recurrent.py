@@ -153,7 +153,10 @@ def test_inner_cutoffs_are_never_trained_on():
         ({"loss": "hinge"}, "loss must be one of"),
         ({"loss": "pinball", "head": "normal"}, "set loss to one of likelihood"),
         ({"head": "gauss"}, "head must be one of"),
-        ({"head": "negative_binomial", "scaling": "standard"}, "which a shift .* would break, got scaling 'standard'"),
+        (
+            {"head": "negative_binomial", "scaling": "standard"},
+            "which a transform, a shift .* would break, got transform 'none', scaling 'standard'",
+        ),
         ({"dropout": 1.0}, r"dropout must lie in \[0, 1\)"),
         ({"hidden_size": 0}, "hidden_size must be at least 1, got 0"),
     ],
