@@ -74,7 +74,11 @@ def ingest(config: Config, paths: Paths, *, dry_run: bool = False) -> Ingested:
         checked = together([chunk.checked for chunk in chunks])
         require_few_quarantined(checked, config.data.quality)
         _require_history(max(chunk.longest for chunk in chunks), config.task.horizon)
-        version = Version(-1, "", draft.n_series, draft.n_rows) if dry_run else store.commit(draft, checked.quarantine)
+        version = (
+            Version(-1, draft.digest, draft.n_series, draft.n_rows)
+            if dry_run
+            else store.commit(draft, checked.quarantine)
+        )
     summary = _summary(version, checked, chunks)
     if not dry_run and scan.fingerprint is not None:
         stages.run("ingest", _inputs(config, scan, version), lambda _: summary)
@@ -95,7 +99,7 @@ def _inputs(config: Config, scan: Scan, version: Version) -> dict[str, Any]:
 def _chunks(config: Config, scan: Scan, draft: Draft) -> Iterator[_Chunk]:
     """Every chunk of the source, checked, gridded and written by a few threads, in the order of the series."""
     data, freq = config.data, parse_freq(config.data.freq)
-    series = SeriesChunks(_batches(scan, config), draft.folder("spill"))
+    series = SeriesChunks(_batches(scan, config), draft.folder("spill"), int(config.chunk_mib * 2**20))
     phase = freq.phase(series.stamps[DS], series.stamps["n"])
     names = data.covariates
 

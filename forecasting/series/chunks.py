@@ -16,7 +16,6 @@ import polars as pl
 from forecasting.errors import InputError
 from forecasting.schema import DS, UNIQUE_ID
 
-_CHUNK_BYTES = 64 * 2**20  # of the columns as they come, ids as numbers
 _CODE = "__code"
 _MERGE_AFTER = 64  # counts of batches that wait to be added up
 
@@ -26,8 +25,9 @@ Codes = npt.NDArray[np.uint32]
 class SeriesChunks:
     """`stamps` counts the rows of every `ds`; `chunk(k)` of `n_chunks` may be called from several threads."""
 
-    def __init__(self, batches: Iterable[pl.DataFrame], folder: Path, chunk_bytes: int = _CHUNK_BYTES) -> None:
-        """Take all batches (unique_id, ds and further columns), files below `folder`, which the caller removes.
+    def __init__(self, batches: Iterable[pl.DataFrame], folder: Path, chunk_bytes: int) -> None:
+        """Take all batches (unique_id, ds and further columns), files below `folder`, which the caller removes. A chunk has
+        up to about `chunk_bytes` of them, ids counted as numbers; a series is never cut.
 
         Raises InputError for no rows at all, OSError or polars' errors where the files cannot be written.
         """

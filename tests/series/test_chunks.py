@@ -59,4 +59,4 @@ def test_more_than_65536_series_in_a_chunk_stay_in_order(tmp_path: Path):
 
 def test_no_rows_are_an_input_error(tmp_path: Path):
     with pytest.raises(InputError, match="must have rows"):
-        SeriesChunks([], tmp_path)
+        SeriesChunks([], tmp_path, 100)
