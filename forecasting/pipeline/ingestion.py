@@ -24,7 +24,7 @@ from forecasting.schema import DS, UNIQUE_ID, Y
 from forecasting.series.chunks import SeriesChunks
 from forecasting.series.draft import Draft, Part
 from forecasting.series.grid import to_grid
-from forecasting.series.quality import Checked, check_series, require_few_quarantined, together
+from forecasting.series.quality import Checked, check_series, grid_phase, require_few_quarantined, together
 from forecasting.series.store import DATASET_VERSION, SeriesStore, Version
 from forecasting.sources import Scan
 from forecasting.stages import StageStore
@@ -51,7 +51,6 @@ class _Chunk:
     part: Part
     checked: Checked
     n_observed: int
-    longest: int
     first: Any
     last: Any
 
@@ -64,7 +63,7 @@ def ingest(config: Config, paths: Paths, *, dry_run: bool = False) -> Ingested:
     store, stages = SeriesStore(paths.root), StageStore(paths.stages)
     before = store.current()
     known = None if dry_run or before is None else stages.find("ingest", _inputs(config, scan, before))
-    if known is not None and before is not None and not set(known.summary["reasons"]) & _BY_THE_CLOCK:
+    if known is not None and before is not None and not _reasons(known.summary) & _BY_THE_CLOCK:
         return Ingested(before, store.ds_type(), store.quarantine().drop(DATASET_VERSION), False, known.summary)
     with ExitStack() as stack:
         stack.enter_context(disk_errors(paths.root))
@@ -73,7 +72,7 @@ def ingest(config: Config, paths: Paths, *, dry_run: bool = False) -> Ingested:
         chunks = [_told(draft, chunk) for chunk in _chunks(config, scan, draft)]
         checked = together([chunk.checked for chunk in chunks])
         require_few_quarantined(checked, config.data.quality)
-        _require_history(max(chunk.longest for chunk in chunks), config.task.horizon)
+        _require_history(checked.facts, config.task.horizon)
         version = (
             Version(-1, draft.digest, draft.n_series, draft.n_rows)
             if dry_run
@@ -98,25 +97,29 @@ def _inputs(config: Config, scan: Scan, version: Version) -> dict[str, Any]:
 
 def _chunks(config: Config, scan: Scan, draft: Draft) -> Iterator[_Chunk]:
     """Every chunk of the source, checked, gridded and written by a few threads, in the order of the series."""
-    data, freq = config.data, parse_freq(config.data.freq)
+    data, names, freq = config.data, config.data.covariates, parse_freq(config.data.freq, config.data.timezone)
+    future = None if data.future is None else data.future.read((UNIQUE_ID, DS))
     series = SeriesChunks(_batches(scan, config), draft.folder("spill"), int(config.chunk_mib * 2**20))
-    phase = freq.phase(series.stamps[DS], series.stamps["n"])
-    names = data.covariates
+    stamps = series.stamps
+    phase = None if data.aggregate else grid_phase(stamps[DS], freq, data.quality, stamps["n"])
 
     def work(number: int) -> _Chunk:
         rows = series.chunk(number)
-        checked = check_series(rows, freq, data.quality, names.static, names.past, names.known_future, phase=phase)
-        grid = to_grid(checked.frame, freq, phase)
-        observed = grid.filter(pl.col(Y).is_not_null())
-        counts = observed.group_by(UNIQUE_ID).len()["len"]
-        return _Chunk(
-            draft.write(grid),
-            replace(checked, frame=grid.clear()),
-            observed.height,
-            int(counts.max() or 0),  # type: ignore[arg-type]
-            observed[DS].min(),
-            observed[DS].max(),
+        checked = check_series(
+            rows if future is None else rows.cast({UNIQUE_ID: pl.String}),
+            freq,
+            data.quality,
+            names.static,
+            names.past,
+            names.known_future,
+            phase=phase,
+            aggregate=data.aggregate,
+            future=None if future is None else series.share(future, number),
         )
+        grid = to_grid(checked.frame, freq, phase)
+        observed = grid.select(pl.col(DS).filter(pl.col(Y).is_not_null()))[DS]
+        part = draft.write(grid)
+        return _Chunk(part, replace(checked, frame=grid.clear()), len(observed), observed.min(), observed.max())
 
     return _in_order(work, range(series.n_chunks), workers_of(config.workers))
 
@@ -162,8 +165,7 @@ def _summary(version: Version, checked: Checked, chunks: list[_Chunk]) -> dict[s
     return {
         "n_input": checked.n_series,
         "n_quarantined": checked.n_quarantined,
-        "reasons": dict(checked.quarantine.group_by("reason").len().sort("reason").iter_rows()),
-        "notes": checked.notes,
+        "account": checked.account,
         "n_series": version.n_series,
         "n_rows": version.n_rows,
         "n_observed": sum(chunk.n_observed for chunk in chunks),
@@ -174,7 +176,12 @@ def _summary(version: Version, checked: Checked, chunks: list[_Chunk]) -> dict[s
     }
 
 
-def _require_history(longest: int, horizon: int) -> None:
+def _reasons(summary: dict[str, Any]) -> set[str]:
+    return {line["reason"] for line in summary["account"]}
+
+
+def _require_history(facts: pl.DataFrame, horizon: int) -> None:
+    longest = max(facts["n_observed"].to_list(), default=0)
     if longest <= horizon:
         raise InputError(
             f"horizon must be shorter than the longest history, got {horizon} steps where the longest series has {longest} "

@@ -66,6 +66,17 @@ class SeriesChunks:
         ids = (pl.col(_CODE) - first).cat.to(pl.Enum(self._sorted[first:last])).alias(UNIQUE_ID)
         return rows[order].select(ids, pl.exclude(_CODE))
 
+    def share(self, table: pl.DataFrame, number: int) -> pl.DataFrame:
+        """The rows of another table that belong to the series of a chunk; those of unknown series come with the next one."""
+        first, last = self._bounds[number], self._bounds[number + 1]
+        ids = table[UNIQUE_ID].cast(pl.String)
+        inside = pl.repeat(value=True, n=len(ids), eager=True)
+        if number > 0:
+            inside &= ids.is_not_null() & (ids > self._sorted[first - 1]).fill_null(value=False)
+        if number < self.n_chunks - 1:
+            inside &= (ids <= self._sorted[last - 1]).fill_null(value=number == 0)
+        return table.filter(inside)
+
     def _collect(self, batches: Iterable[pl.DataFrame], chunk_bytes: int) -> None:
         """Number the ids, count, and hold the rows: in memory up to one chunk, in files beyond."""
         held_bytes = 0

@@ -22,6 +22,7 @@ def to_grid(frame: pl.DataFrame, freq: Frequency, phase: int | None = None) -> p
     `phase` is that of all series where `frame` holds some of them. Series without any observed y give no rows. Raises
     InputError where two rows of a series lie in one period, and where single far-off stamps would make the grid explode.
     """
+    freq = freq.of_type(frame.schema[DS])
     phase = freq.phase(frame[DS]) if phase is None else phase
     rows = frame.sort(UNIQUE_ID, DS)
     if rows[Y].null_count() == rows.height:
