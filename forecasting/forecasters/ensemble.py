@@ -1,0 +1,154 @@
+"""Ensembles: networks of several seeds and context lengths whose forecasts are combined by the median, then calibrated.
+
+Comes in: the settings of one forecaster of the config. Goes out: a forecaster of its members, which may be fitted one
+after the other here, or apart, in parallel processes, and put together. One member is an ensemble too.
+"""
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from forecasting.errors import DivergedError
+from forecasting.forecasters.calibration import Calibration, fit_calibration
+from forecasting.forecasters.protocol import FitReport, Forecast, Progress, Task, failed_forecast
+from forecasting.forecasters.recurrent import RecurrentForecaster
+from forecasting.forecasters.recurrent import load as load_network
+from forecasting.forecasters.recurrent_settings import RecurrentSettings
+from forecasting.series.arrays import Origins, SeriesArrays
+
+FORMAT = 1
+_SEED_STEP = 7919  # a prime, so that members of forecasters whose seeds lie close do not share one
+
+
+class Member(NamedTuple):
+    """Settings of one network of an ensemble, and its seed."""
+
+    settings: RecurrentSettings
+    seed: int
+
+
+def members_of(settings: RecurrentSettings, seed: int) -> list[Member]:
+    """One member per context length and seed; the first has the seed of the forecaster."""
+    lengths = settings.context_lengths or [settings.context_length]
+    each = [replace(settings, context_length=length, context_lengths=[], n_seeds=1) for length in lengths]
+    return [Member(s, seed + i * _SEED_STEP) for i in range(settings.n_seeds) for s in each]
+
+
+class EnsembleForecaster:
+    """The median of its members' quantiles, level by level; `calibration` moves them afterwards, None leaves them."""
+
+    def __init__(
+        self, settings: RecurrentSettings, task: Task, members: Sequence[RecurrentForecaster], device: str = "cpu"
+    ) -> None:
+        self.name, self.settings, self.task, self.device = settings.name, settings, task, device
+        self.members = list(members)
+        self.calibration: Calibration | None = None
+
+    @classmethod
+    def untrained(cls, settings: RecurrentSettings, task: Task, seed: int, device: str) -> "EnsembleForecaster":
+        """An ensemble whose members are still to be fitted."""
+        members = [RecurrentForecaster(m.settings, task, m.seed, device) for m in members_of(settings, seed)]
+        return cls(settings, task, members, device)
+
+    def fit(self, arrays: SeriesArrays, until: Origins, inner: Origins, on_progress: Progress) -> FitReport:
+        """Fit the members one after the other, then calibrate; members that diverge are left out, all: DivergedError."""
+        reports, fitted, lost = [], [], None
+        for number, member in enumerate(self.members):
+
+            def tell(done: int, total: int, text: str, number: int = number) -> None:
+                on_progress(number * total + done, len(self.members) * total, text)
+
+            try:
+                reports.append(member.fit(arrays, until, inner, tell))
+                fitted.append(member)
+            except DivergedError as error:
+                lost = error
+        if not fitted and lost is not None:
+            raise lost
+        self.members = fitted
+        if self.settings.calibrate and len(inner):
+            self.calibrate(self.forecast(arrays, inner, on_progress), arrays, inner)
+        first = reports[0]
+        return replace(first, seconds=sum(r.seconds for r in reports), notes=first.notes | self.notes())
+
+    def calibrate(self, forecast: Forecast, arrays: SeriesArrays, inner: Origins) -> None:
+        """Learn the calibration from an uncalibrated forecast of the inner cutoffs."""
+        self.calibration = fit_calibration(forecast, arrays, inner, self.task)
+
+    def forecast(self, arrays: SeriesArrays, origins: Origins, on_progress: Progress) -> Forecast:
+        """The members' median of every origin that a member can serve; else the first member's reason."""
+        forecasts = []
+        for number, member in enumerate(self.members):
+
+            def tell(done: int, total: int, text: str, number: int = number) -> None:
+                on_progress(number * total + done, len(self.members) * total, text)
+
+            forecasts.append(member.forecast(arrays, origins, tell))
+        combined = _median(forecasts, self.task, len(origins))
+        if self.calibration is None:
+            return combined
+        return self.calibration.apply(combined, arrays, origins, self.task)
+
+    def notes(self) -> dict[str, Any]:
+        """What the record should say of the ensemble."""
+        return {
+            "n_members": len(self.members),
+            "n_seeds": self.settings.n_seeds,
+            "calibration_residuals": self.calibration.n if self.calibration else 0,
+        }
+
+    def save(self, folder: Path) -> None:
+        """members/0, members/1, ..; then forecaster.json, which says that all of it is there."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for number, member in enumerate(self.members):
+            member.save(folder / "members" / str(number))
+        state = {
+            "format": FORMAT,
+            "kind": "ensemble",
+            "name": self.name,
+            "task": asdict(self.task),
+            "settings": asdict(self.settings),
+            "n_members": len(self.members),
+            "calibration": self.calibration.to_dict() if self.calibration else None,
+        }
+        unfinished = folder / f"forecaster.json.{os.getpid()}.tmp"
+        with unfinished.open("w", encoding="utf-8") as file:
+            file.write(json.dumps(state, indent=1, sort_keys=True) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(folder / "forecaster.json")
+
+
+def load(folder: Path, state: dict[str, Any], device: str = "cpu") -> EnsembleForecaster:
+    """A saved ensemble, ready to forecast; `state` is its forecaster.json."""
+    members = [load_network(folder / "members" / str(i), device) for i in range(state["n_members"])]
+    settings = replace(members[0].settings, **_own(state["settings"]))
+    ensemble = EnsembleForecaster(settings, members[0].task, members, device)
+    if state["calibration"] is not None:
+        ensemble.calibration = Calibration.from_dict(state["calibration"])
+    return ensemble
+
+
+def _own(settings: dict[str, Any]) -> dict[str, Any]:
+    """The settings that are the ensemble's and not its members'."""
+    return {key: settings[key] for key in ("name", "n_seeds", "context_length", "context_lengths", "calibrate")}
+
+
+def _median(forecasts: Sequence[Forecast], task: Task, n_origins: int) -> Forecast:
+    """Median over the members that serve an origin; the mean of the two middle ones where their number is even."""
+    combined = failed_forecast(n_origins, task, "")
+    served = np.array([[reason is None for reason in f.failed] for f in forecasts])  # (members, O)
+    able = np.flatnonzero(served.any(axis=0))
+    for o in np.flatnonzero(~served.any(axis=0)):
+        combined.failed[o] = forecasts[0].failed[o]
+    quantiles = np.stack([f.quantiles[able] for f in forecasts])
+    combined.quantiles[able] = np.nanmedian(np.where(served[:, able, None, None], quantiles, np.nan), axis=0)
+    points = np.stack([f.y_hat[able] for f in forecasts])
+    combined.y_hat[able] = np.nanmedian(np.where(served[:, able, None], points, np.nan), axis=0)
+    combined.failed[able] = None
+    return combined
