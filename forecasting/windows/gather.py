@@ -71,7 +71,7 @@ def gather(panel: Panel, series_B: Tensor, origin_B: Tensor, spec: WindowSpec, *
     future = _future(panel, origins_BJ, spec.horizon)
     base = forecast_base(reader, origins_BJ, level, units, scale.level, spec)
     inputs = Inputs(
-        _steps(panel, row_BT, *units, inside_BT, scale),
+        step_inputs(panel, row_BT, *units, inside_BT, scale, panel.wait[row_BT] == 0),
         length_B,
         panel.static_numeric[series_B],
         panel.static_categories[series_B],
@@ -124,7 +124,9 @@ def _inside(seen: Seen, inside_BT: Tensor) -> Seen:
     return Seen(seen.y, seen.known & inside_BT)
 
 
-def _steps(panel: Panel, row_BT: Tensor, y: Tensor, known: Tensor, inside: Tensor, scale: Scale) -> Tensor:
+def step_inputs(
+    panel: Panel, row_BT: Tensor, y: Tensor, known: Tensor, inside: Tensor, scale: Scale, observed_BT: Tensor
+) -> Tensor:
     """Inputs of every step, padding all zero; (B, T, F)."""
     y_BT = torch.where(known & scale.moves, scale.apply(y), 0.0)
     change_BT = torch.zeros_like(y)
@@ -132,7 +134,6 @@ def _steps(panel: Panel, row_BT: Tensor, y: Tensor, known: Tensor, inside: Tenso
     both = torch.zeros_like(known)
     both[:, 1:] = known[:, 1:] & known[:, :-1]
     change_BT = torch.where(both & scale.moves, change_BT / scale.spread, 0.0)
-    observed_BT = panel.wait[row_BT] == 0
     parts = [y_BT.float()[..., None], change_BT.float()[..., None], observed_BT.float()[..., None]]
     parts += [panel.past[row_BT], panel.known_future[row_BT]]
     return torch.cat(parts, dim=2) * inside[..., None]
