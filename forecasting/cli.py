@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from forecasting import __version__
-from forecasting.console import Terminal, print_json, show_outcome
+from forecasting.console import Terminal, print_json, show_leaderboard, show_outcome
 from forecasting.environment import prefect_home, quiet
 from forecasting.errors import ForecastingError, InputError
 
@@ -80,12 +80,30 @@ for _name, _help in {
     "window": "Index and check the training windows and cutoffs; names series that are too short.",
     "tune": "Search settings with Optuna on inner cutoffs, before every evaluation cutoff.",
     "train": "Fit every network on rows up to the first evaluation cutoff.",
-    "backtest": "Forecast every evaluation cutoff with every network and baseline, and score them.",
     "promote": "Let the gate decide what is served, and register it as champion.",
     "monitor": "Score published forecasts on actual values that have arrived; exit 6 on an alert.",
     "report": "Write the self-contained HTML report.",
 }.items():
     app.command(_name, help=_help)(_stage(_name))
+
+
+@app.command()
+def backtest(
+    config_path: ConfigPath,
+    output: Annotated[Path | None, typer.Option(help="also write all forecasts to this Parquet file")] = None,
+    overrides: Overrides = None,
+    as_json: AsJson = False,
+    strict: Strict = False,
+) -> None:
+    """Forecast every evaluation cutoff with every network and baseline, and score them."""
+    from forecasting.config import load_config
+    from forecasting.pipeline import backtest as backtest_now
+
+    config = load_config(config_path, overrides)
+    with _terminal(as_json) as terminal:
+        summary = backtest_now(config, output)
+        show_leaderboard(terminal.console, summary["stages"]["backtest"]["leaderboard"], None)
+    _end(summary, as_json, strict)
 
 
 @app.command()

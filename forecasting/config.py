@@ -21,6 +21,7 @@ from forecasting.series.calendar import CALENDAR
 from forecasting.series.cutoffs import EvaluationSettings
 from forecasting.series.quality import QualitySettings
 from forecasting.sources import Source
+from forecasting.sources.secrets import masked
 from forecasting.tuning.space import Distribution
 
 
@@ -244,4 +245,4 @@ def _message(error: Any) -> str:
         return f"unknown keys are refused, got {where}: remove it or mend its spelling (README lists the keys)"
     if error["type"] == "missing" or "missing_argument" in error["type"]:
         return f"{where} is required, got nothing: add it to the config"
-    return f"{where}: {error['msg']}, got {error.get('input')!r}: set {where}"
+    return f"{where}: {error['msg']}, got {masked(repr(error.get('input')))}: set {where}"

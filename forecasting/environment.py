@@ -76,6 +76,11 @@ def git_environment() -> dict[str, str]:
     return {**os.environ, "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
 
 
+def variable(name: str) -> str | None:
+    """The value of a variable that a config names, None where it is not set."""
+    return os.environ.get(name)
+
+
 def user_name() -> str:
     """Who runs this process, "unknown" where the system has no name for the user."""
     try:

@@ -109,6 +109,23 @@ class StepScoresTable(dy.Schema):
     value = dy.Float64(nullable=True)
 
 
+class SlicesTable(dy.Schema):
+    """Key (run_id, model, metric, slice, group): scores of the origins in a group, n of them defined; null where none is.
+
+    `slice` names what is grouped by: all, cutoff, history_length, weekday, holiday, or a static covariate.
+    """
+
+    run_id = dy.String(nullable=False)
+    model = dy.String(nullable=False)
+    metric = dy.String(nullable=False)
+    slice = dy.String(nullable=False)
+    group = dy.String(nullable=False)
+    mean = dy.Float64(nullable=True)
+    median = dy.Float64(nullable=True)
+    weighted = dy.Float64(nullable=True)
+    n = dy.Int64(nullable=False)
+
+
 def quantile_column(level: float) -> str:
     """Column of a quantile level in (0, 1), in percent with `_` for the point: 0.1 -> q10, 0.975 -> q97_5."""
     return "q" + f"{round(level * 100, 6):g}".replace(".", "_")

@@ -83,6 +83,21 @@ def test_a_file_that_is_no_config_is_refused(tmp_path):
         load_config(tmp_path / "list.yaml")
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        {"kind": "sql", "url": "postgresql://me:hunter2@db/x", "table": "t"},
+        {"kind": "sqll", "url": "postgresql://me:hunter2@db/x", "table": "t"},
+        {"url": "postgresql://db/x?password=hunter2", "aws_secret_access_key": "hunter2"},
+        ["postgresql://me:hunt/hunter2@db/x"],
+    ],
+)
+def test_a_secret_in_a_bad_config_is_not_repeated(source):
+    with pytest.raises(InputError) as caught:
+        parse_config(FIVE_LINES | {"data": {"source": source, "freq": 1, "season_length": 1}})
+    assert "hunter2" not in str(caught.value)
+
+
 def test_a_config_can_be_stored_and_read_again():
     config = parse_config(tiny_config(Path("w")))
     assert parse_config(config.model_dump(mode="json")) == config

@@ -9,12 +9,13 @@ import polars as pl
 
 from forecasting.evaluation.metrics import METRICS, primary
 from forecasting.evaluation.pairs import Pairs, common_pairs
+from forecasting.schema import CUTOFF, UNIQUE_ID
 
 NAIVE = "seasonal_naive"
 
 
 def leaderboard(
-    scores: pl.DataFrame,
+    scores: pl.DataFrame | pl.LazyFrame,
     kinds: Mapping[str, str],
     seconds: pl.DataFrame,
     primary_metric: str,
@@ -31,11 +32,12 @@ def leaderboard(
     ValueError for a model without a kind.
     """
     primary(primary_metric)
-    models = sorted(scores["model"].unique().to_list())
+    names = scores.lazy().select("model", "metric").unique().collect()
+    models = sorted(names["model"].unique().to_list())
     if missing := sorted(set(models) - set(kinds)):
         raise ValueError(f"every model must have a kind, got none for {missing}")
-    present = set(scores["metric"].unique().to_list()) | {primary_metric}
-    pairs = {name: common_pairs(scores.filter(pl.col("metric") == name), models) for name in METRICS if name in present}
+    present = set(names["metric"].unique().to_list()) | {primary_metric}
+    pairs = {name: common_pairs(_of(scores, name), models) for name in METRICS if name in present}
     means = {model: pairs[primary_metric].mean(model) for model in models}
     best = best_of(pairs[primary_metric], [model for model in models if kinds[model] == "baseline"])
     table = pl.DataFrame(
@@ -52,6 +54,12 @@ def leaderboard(
     seconds = seconds.select("model", "fit_seconds", "predict_seconds")
     table = table.join(seconds, on="model", how="left", validate="1:1")
     return table.sort(primary_metric, "model", nulls_last=True).with_row_index("rank", 1).cast({"rank": pl.Int64})
+
+
+def _of(scores: pl.DataFrame | pl.LazyFrame, metric: str) -> pl.DataFrame:
+    """The values of one metric; the others are never in memory."""
+    mine = scores.lazy().filter(pl.col("metric") == metric)
+    return mine.select(UNIQUE_ID, CUTOFF, "model", "value").collect()
 
 
 def best_of(pairs: Pairs, models: Sequence[str]) -> str | None:

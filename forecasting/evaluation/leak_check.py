@@ -1,9 +1,11 @@
 """Does a forecaster see past its cutoff? The future becomes noise, and the forecasts must not move by a bit.
 
-Comes in: a fitted forecaster, the arrays, the origins. Goes out: how many forecasts were checked and how many moved. It
-runs on CPU, where a forecast is exact. Known-future and static covariates stay as they are: they are known.
+Comes in: a fitted forecaster (or the recipe of its fit), the arrays, the origins. Goes out: how many forecasts were
+checked and how many moved. It runs on CPU, where a forecast is exact. Known-future and static covariates stay as they
+are: they are known.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -41,6 +43,23 @@ def leak_check(forecaster: Forecaster, arrays: SeriesArrays, origins: Origins, s
         moved += int(changed.sum())
         ids += [arrays.ids[s] for s in mine.series[changed]]
     return LeakReport(len(origins), moved, tuple(dict.fromkeys(ids))[:_SHOWN])
+
+
+def fit_leak_check(
+    fit: Callable[[SeriesArrays], tuple[Forecaster, float]], arrays: SeriesArrays, until: Origins, seed: int
+) -> LeakReport:
+    """Fit twice, the second time with noise after `until` (one origin per series), and compare what comes out.
+
+    `fit` takes arrays that hold the future too, and gives the forecaster with its score on the inner cutoffs, which
+    tuning goes by. A forecast after `until` that differs by one bit has moved; a score that differs moves them all.
+    """
+    noisy = with_noise_after(arrays, until, np.random.default_rng(seed))
+    (before, score), (after, other) = fit(arrays), fit(noisy)
+    changed = ~_same(before.forecast(arrays, until, no_progress), after.forecast(arrays, until, no_progress))
+    if not np.array_equal(score, other, equal_nan=True):
+        changed[:] = True
+    moved = [arrays.ids[s] for s in until.series[changed]]
+    return LeakReport(len(until), int(changed.sum()), tuple(dict.fromkeys(moved))[:_SHOWN])
 
 
 def with_noise_after(arrays: SeriesArrays, origins: Origins, rng: np.random.Generator) -> SeriesArrays:

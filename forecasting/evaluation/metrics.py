@@ -1,34 +1,21 @@
-"""Metrics as a table, and the scores they give to forecasts.
+"""The table of metrics: a new metric is one row of `METRICS`, its formula one function of `formulas.py`.
 
-Comes in: rows of the BacktestTable, the arrays that hold the actual values, the origins. Goes out: rows of the
-ScoresTable (one per origin and metric) and of the StepScoresTable (one per step and metric). A new metric is one row of
-`METRICS`.
+A metric of quantiles has a value over all levels, and one per level (pinball_q10) or per central interval
+(coverage_80, width_80), see `expanded`.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 
 from forecasting.errors import InputError, unknown
 from forecasting.evaluation import formulas
 from forecasting.evaluation.formulas import Cases
-from forecasting.evaluation.scale import in_sample_scale
-from forecasting.schema import (
-    CUTOFF,
-    STEP,
-    UNIQUE_ID,
-    Y_HAT,
-    ScoresTable,
-    StepScoresTable,
-    check,
-    quantile_columns,
-    quantile_levels_of,
-)
-from forecasting.series.arrays import FloatArray, Origins, SeriesArrays
+from forecasting.schema import quantile_column
+from forecasting.series.arrays import FloatArray
 
 Undefined = tuple[str, Callable[[Cases], npt.NDArray[np.bool_]]]  # a reason, and the cases (n,) that it holds for
 
@@ -38,10 +25,17 @@ _NO_SCALE: tuple[Undefined, ...] = (
     ("no two observed values one season apart up to the cutoff", lambda c: np.isnan(c.scale[:, 0])),
     ("the in-sample seasonal naive error is zero (constant series)", lambda c: c.scale[:, 0] == 0),
 )
-_NO_SIZE: tuple[Undefined, ...] = (("the actual values are all zero", lambda c: c.total(np.abs(c.y)) == 0),)
+_NO_SIZE: tuple[Undefined, ...] = (("the actual values are all zero", lambda c: c.total(c.size) == 0),)
 _A_ZERO: tuple[Undefined, ...] = (("an actual value is zero", lambda c: np.asarray((c.y == 0).any(axis=1))),)
 _NO_INTERVAL: tuple[Undefined, ...] = (
     ("fewer than two quantile levels give no interval", lambda c: np.full(len(c.y), len(c.levels) < 2)),
+)
+_NO_SD: tuple[Undefined, ...] = (
+    ("fewer than two values to standardise by", lambda c: np.isnan(c.sd[:, 0])),
+    ("the values to standardise by do not vary (constant series)", lambda c: c.sd[:, 0] == 0),
+)
+_NO_NAIVE2: tuple[Undefined, ...] = (
+    ("Naive2 has no error to compare with", lambda c: np.full(len(c.y), not c.naive2_smape * c.naive2_mase > 0)),
 )
 
 
@@ -56,6 +50,7 @@ class Metric:
     description: str
     source: str
     undefined: tuple[Undefined, ...] = ()
+    by: Literal["level", "interval"] | None = None  # what its parts are named after, for metrics of quantiles
 
     def __call__(self, cases: Cases) -> FloatArray:
         """The value of each case, NaN where undefined; (n,)."""
@@ -63,13 +58,16 @@ class Metric:
             value = np.asarray(self.function(cases))
         return np.where(np.isfinite(value), value, np.nan)
 
-    def reasons(self, cases: Cases) -> list[str | None]:
-        """Why the value of each case is undefined, None where it is defined; n of them."""
-        reasons: list[str | None] = [NOT_FINITE if np.isnan(value) else None for value in self(cases)]
+    def reasons(self, cases: Cases, values: FloatArray) -> list[str | None]:
+        """Why each of `values` (n,) is undefined, None where it is defined; n of them."""
+        missing = np.isnan(values)
+        if not missing.any():
+            return [None] * len(values)
+        reasons = np.full(len(values), None, dtype=object)
+        reasons[missing] = NOT_FINITE
         for reason, test in (*reversed(self.undefined), (NO_ACTUALS, lambda c: c.n_observed == 0)):
-            for i in np.flatnonzero(test(cases)):
-                reasons[i] = reason if reasons[i] else None
-        return reasons
+            reasons[missing & test(cases)] = reason
+        return list(reasons)
 
 
 _HYNDMAN = "Hyndman and Koehler 2006, Another look at measures of forecast accuracy"
@@ -77,8 +75,11 @@ _M4 = "Makridakis, Spiliotis and Assimakopoulos 2020, The M4 Competition"
 _M5 = "Makridakis, Spiliotis and Assimakopoulos 2022, The M5 accuracy competition"
 _KOENKER = "Koenker and Bassett 1978, Regression quantiles"
 _DEEPAR = "Salinas, Flunkert, Gasthaus and Januschowski 2020, DeepAR (rho-risk)"
+_GNEITING = "Gneiting and Ranjan 2011, Comparing density forecasts using threshold- and quantile-weighted scoring rules"
 _KOLASSA = "Kolassa and Schuetz 2007, Advantages of the MAD/mean ratio over the MAPE"
 _CHRISTOFFERSEN = "Christoffersen 1998, Evaluating interval forecasts"
+_GNEITING_SHARP = "Gneiting, Balabdaoui and Raftery 2007, Probabilistic forecasts, calibration and sharpness"
+_INFORMER = "Zhou et al. 2021, Informer (errors on standardised series, as all long-horizon benchmarks since)"
 
 METRICS: dict[str, Metric] = {
     "mase": Metric(
@@ -100,6 +101,15 @@ METRICS: dict[str, Metric] = {
         _NO_SCALE,
     ),
     "smape": Metric("sMAPE", formulas.smape, "lower", "%", "symmetric mean absolute percentage error, 0 to 200", _M4),
+    "owa": Metric(
+        "OWA",
+        formulas.owa,
+        "lower",
+        "1",
+        "half of sMAPE and half of MASE, each against that of Naive2",
+        _M4,
+        (*_NO_SCALE, *_NO_NAIVE2),
+    ),
     "mape": Metric("MAPE", formulas.mape, "lower", "%", "mean absolute percentage error", _HYNDMAN, _A_ZERO),
     "wape": Metric(
         "WAPE", formulas.wape, "lower", "1", "absolute errors against the sum of actual values", _KOLASSA, _NO_SIZE
@@ -107,7 +117,17 @@ METRICS: dict[str, Metric] = {
     "wql": Metric(
         "WQL", formulas.wql, "lower", "1", "quantile losses against the sum of actual values", _DEEPAR, _NO_SIZE
     ),
-    "pinball": Metric("pinball", formulas.pinball, "lower", "y", "mean quantile loss over all levels", _KOENKER),
+    "pinball": Metric(
+        "pinball", formulas.pinball, "lower", "y", "mean quantile loss over all levels", _KOENKER, (), "level"
+    ),
+    "crps": Metric(
+        "CRPS",
+        formulas.crps,
+        "lower",
+        "y",
+        "continuous ranked probability score, from the quantile levels",
+        _GNEITING,
+    ),
     "coverage": Metric(
         "coverage",
         formulas.coverage,
@@ -116,11 +136,71 @@ METRICS: dict[str, Metric] = {
         "share of actual values inside the outermost interval; best at highest minus lowest level",
         _CHRISTOFFERSEN,
         _NO_INTERVAL,
+        "interval",
+    ),
+    "width": Metric(
+        "width",
+        formulas.width,
+        "target",
+        "y",
+        "mean width of the outermost interval; narrower is better where the coverage is right",
+        _GNEITING_SHARP,
+        _NO_INTERVAL,
+        "interval",
     ),
     "mae": Metric("MAE", formulas.mae, "lower", "y", "mean absolute error", _HYNDMAN),
     "rmse": Metric("RMSE", formulas.rmse, "lower", "y", "root mean squared error", _HYNDMAN),
     "bias": Metric("bias", formulas.bias, "target", "y", "mean of forecast minus actual; best at 0", _HYNDMAN),
+    "standardised_mae": Metric(
+        "standardised MAE",
+        formulas.standardised_mae,
+        "lower",
+        "1",
+        "mean absolute error of the series divided by its standard deviation",
+        _INFORMER,
+        _NO_SD,
+    ),
+    "standardised_mse": Metric(
+        "standardised MSE",
+        formulas.standardised_mse,
+        "lower",
+        "1",
+        "mean squared error of the series divided by its standard deviation",
+        _INFORMER,
+        _NO_SD,
+    ),
 }
+
+
+@dataclass(frozen=True)
+class Part:
+    """A metric over some of the quantile levels, or over all (`levels` null), under a name of its own."""
+
+    name: str
+    metric: Metric
+    levels: tuple[int, ...] | None = None  # positions
+
+    def of(self, cases: Cases) -> Cases:
+        """What the metric reads of the cases."""
+        return cases if self.levels is None else cases.at_levels(self.levels)
+
+
+def expanded(names: Sequence[str], levels: Sequence[float]) -> list[Part]:
+    """Each metric in order, those of quantiles followed by their parts: pinball_q10 per level, coverage_80 per interval.
+
+    An interval is central: two levels that lie as far from 0.5. Raises InputError for an unknown name.
+    """
+    parts = []
+    for name in names:
+        if name not in METRICS:
+            raise unknown("a metric", name, list(METRICS), "evaluation.metrics")
+        metric = METRICS[name]
+        parts.append(Part(name, metric))
+        if metric.by == "level":
+            parts += [Part(f"{name}_{quantile_column(a)}", metric, (i,)) for i, a in enumerate(levels)]
+        if metric.by == "interval":
+            parts += [Part(f"{name}_{_percent(b - a)}", metric, (i, j)) for a, b, i, j in _intervals(levels)]
+    return parts
 
 
 def nominal_coverage(levels: Sequence[float]) -> float:
@@ -141,84 +221,12 @@ def primary(name: str) -> Metric:
     return METRICS[name]
 
 
-def score(
-    backtest_frame: pl.DataFrame, arrays: SeriesArrays, origins: Origins, season_length: int, metrics: Sequence[str]
-) -> pl.DataFrame:
-    """Rows of the ScoresTable for every (run_id, model) of the frame, sorted by key, metrics in the given order.
-
-    Raises ValueError where a forecast has no origin in `origins` or lacks a step; a model may lack origins.
-    """
-    keys_schema: dict[str, Any] = {
-        "run_id": pl.String,
-        "model": pl.String,
-        UNIQUE_ID: pl.String,
-        CUTOFF: arrays.ds.dtype,
-    }
-    values_schema = {"order": pl.Int64, "metric": pl.String, "value": pl.Float64, "reason": pl.String}
-    parts = [pl.DataFrame(schema={**keys_schema, **values_schema})]
-    for keys, cases in _by_model(backtest_frame, arrays, origins, season_length):
-        for order, name in enumerate(metrics):
-            values = {
-                "order": np.full(len(keys), order),
-                "metric": [name] * len(keys),
-                "value": METRICS[name](cases),
-                "reason": METRICS[name].reasons(cases),
-            }
-            parts.append(pl.concat([keys, pl.DataFrame(values, schema=values_schema)], how="horizontal"))
-    scores = pl.concat(parts).sort(*keys_schema, "order").drop("order").with_columns(pl.col("value").fill_nan(None))
-    return check(ScoresTable, scores, [*keys_schema, "metric"])
+def _intervals(levels: Sequence[float]) -> list[tuple[float, float, int, int]]:
+    """Central intervals (low, high, their positions), the widest first."""
+    where = {round(level, 8): i for i, level in enumerate(levels)}
+    pairs = [(a, round(1 - a, 8)) for a in where if a < 0.5]
+    return [(a, b, where[a], where[b]) for a, b in sorted(pairs) if b in where]
 
 
-def step_scores(
-    backtest_frame: pl.DataFrame, arrays: SeriesArrays, origins: Origins, season_length: int, metrics: Sequence[str]
-) -> pl.DataFrame:
-    """Rows of the StepScoresTable, sorted by (run_id, model, step): each formula over one step of all origins.
-
-    An origin whose own score is undefined is left out; value is null where no origin is left. Raises as `score` does.
-    """
-    schema = {"run_id": pl.String, "model": pl.String, STEP: pl.Int64, "metric": pl.String, "value": pl.Float64}
-    parts = [pl.DataFrame(schema={**schema, "order": pl.Int64})]
-    for keys, cases in _by_model(backtest_frame, arrays, origins, season_length):
-        run_id, model = keys.row(0)[:2]
-        for order, name in enumerate(metrics):
-            value = METRICS[name](cases.take(np.isfinite(METRICS[name](cases))).transposed())
-            steps = pl.DataFrame({STEP: np.arange(1, len(value) + 1), "value": value}).with_columns(
-                run_id=pl.lit(run_id), model=pl.lit(model), metric=pl.lit(name), order=pl.lit(order, dtype=pl.Int64)
-            )
-            parts.append(steps.select(*schema, "order"))
-    scores = pl.concat(parts).sort("run_id", "model", STEP, "order").drop("order")
-    return check(
-        StepScoresTable, scores.with_columns(pl.col("value").fill_nan(None)), ["run_id", "model", STEP, "metric"]
-    )
-
-
-def _by_model(
-    frame: pl.DataFrame, arrays: SeriesArrays, origins: Origins, season_length: int
-) -> Iterator[tuple[pl.DataFrame, Cases]]:
-    """Per (run_id, model): keys run_id, model, unique_id, cutoff of n origins, and their cases."""
-    ids = pl.Series(UNIQUE_ID, arrays.ids, dtype=pl.String).gather(origins.series)
-    known = pl.DataFrame({UNIQUE_ID: ids, CUTOFF: arrays.ds.gather(origins.row), "origin": np.arange(len(origins))})
-    placed = frame.join(known, on=[UNIQUE_ID, CUTOFF], how="left", validate="m:1").sort(
-        "run_id", "model", "origin", STEP
-    )
-    if placed["origin"].has_nulls():
-        raise ValueError(f"every forecast must have an origin, got none for {placed.row(0, named=True)}")
-    levels = quantile_levels_of(frame)
-    absolute, squared = in_sample_scale(arrays, origins, season_length)
-    for (_, model), part in placed.group_by("run_id", "model", maintain_order=True):
-        horizon = int(part[STEP].to_numpy().max())
-        n = len(part) // horizon
-        if not np.array_equal(part[STEP].to_numpy(), np.tile(np.arange(1, horizon + 1), n)):
-            raise ValueError(f"every forecast must have steps 1 to {horizon}, got others from {model}")
-        index = part["origin"].to_numpy()[::horizon]
-        yield (
-            part[::horizon].select("run_id", "model", UNIQUE_ID, CUTOFF),
-            Cases(
-                arrays.targets(origins.take(index), horizon),
-                part[Y_HAT].to_numpy().reshape(n, horizon),
-                part.select(quantile_columns(levels)).to_numpy().reshape(n, horizon, len(levels)),
-                np.asarray(levels),
-                absolute[index, None],
-                squared[index, None],
-            ),
-        )
+def _percent(share: float) -> str:
+    return f"{round(100 * share, 6):g}".replace(".", "_")

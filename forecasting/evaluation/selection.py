@@ -3,7 +3,7 @@
 import polars as pl
 
 from forecasting.evaluation.backtest import backtest
-from forecasting.evaluation.metrics import score
+from forecasting.evaluation.scoring import score
 from forecasting.forecasters.protocol import Forecaster, no_progress
 from forecasting.series.arrays import Origins, SeriesArrays
 

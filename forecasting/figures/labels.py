@@ -34,13 +34,18 @@ METRIC_LABELS = {  # in the order in which a table shows them
     "mase": MetricLabel("MASE", "ratio to seasonal naive"),
     "rmsse": MetricLabel("RMSSE", "ratio to seasonal naive"),
     "smape": MetricLabel("sMAPE", "%"),
+    "owa": MetricLabel("OWA", "ratio to Naive2"),
     "mape": MetricLabel("MAPE", "%"),
     "wape": MetricLabel("WAPE", "ratio"),
     "wql": MetricLabel("WQL", "weighted quantile loss, ratio"),
     "pinball": MetricLabel("Pinball loss", "unit of the series"),
+    "crps": MetricLabel("CRPS", "unit of the series"),
     "coverage": MetricLabel("Coverage", "share inside the interval", "nominal"),
     "mae": MetricLabel("MAE", "unit of the series"),
     "rmse": MetricLabel("RMSE", "unit of the series"),
+    "width": MetricLabel("Width", "unit of the series", "nominal"),
+    "standardised_mae": MetricLabel("Standardised MAE", "ratio to the standard deviation"),
+    "standardised_mse": MetricLabel("Standardised MSE", "ratio to the variance"),
     "bias": MetricLabel("Bias", "unit of the series", "zero"),
 }
 

@@ -11,7 +11,7 @@ import polars as pl
 
 from forecasting.errors import InputError
 from forecasting.evaluation.backtest import backtest
-from forecasting.evaluation.metrics import score
+from forecasting.evaluation.scoring import score
 from forecasting.forecasters.baselines import BaselineSettings
 from forecasting.forecasters.local import LocalForecaster
 from forecasting.forecasters.protocol import Task, no_progress

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from forecasting.forecasters.recurrent_settings import RecurrentSettings, settings_from_dict
-from forecasting.pipeline.jobs import BacktestJob, TrainJob, train
+from forecasting.pipeline.jobs import TrainJob, train
 from forecasting.pipeline.plan import seed_of
 from forecasting.pipeline.reporter import listening
 from forecasting.processes import run_jobs
@@ -90,29 +90,7 @@ def train_jobs(run: "Run") -> list[TrainJob]:
     return made
 
 
-def backtest_jobs(run: "Run") -> dict[str, BacktestJob]:
-    """The backtest of each network that was fitted."""
-    made = {}
-    for name, result in run.fitted.items():
-        recipe = replace(run.recipes[name], settings=_resolved(result))
-        refit = run.config.evaluation.refit
-        made[name] = BacktestJob(
-            recipe.inputs | {"train": result.key, "refit": refit},
-            run.store.folder,
-            result.folder / "state",
-            recipe if refit else None,
-            run.config.tuning.inner_windows,
-            run.step_size,
-            run.dataset,
-            run.origins,
-            run.fallback,
-            run.config.seed,
-            run.device,
-        )
-    return made
-
-
-def _resolved(result: StageResult) -> RecurrentSettings:
+def resolved_settings(result: StageResult) -> RecurrentSettings:
     """Settings as the evaluated fit had them: more rows must not change what adapts to their number."""
     return settings_from_dict(result.summary["resolved"])
 
@@ -126,7 +104,7 @@ def final_job(run: "Run", champion: str) -> StageResult:
     nothing = np.zeros(0, dtype=np.int64)
     job = replace(
         recipe,
-        settings=_resolved(evaluated),
+        settings=resolved_settings(evaluated),
         inputs=recipe.inputs | {"final": True, "evaluated": evaluated.key},
         until=until,
         inner=Origins(nothing, nothing, nothing),

@@ -2,12 +2,14 @@
 
 import hashlib
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from forecasting.config import Config
 from forecasting.forecasters.protocol import Task
+from forecasting.series.cutoffs import EvaluationSettings
 from forecasting.series.dataset import Reading
 
 
@@ -53,11 +55,24 @@ def data_inputs(digest: str, reading: Reading, config: Config) -> dict[str, Any]
         "data": digest,
         "reading": reading.to_dict(),
         "task": asdict(task_of(config)),
-        "cutoffs": [evaluation.n_windows, evaluation.step_size or config.task.horizon],
+        "cutoffs": _cutoffs(evaluation, config.task.horizon),
         "inner_windows": config.tuning.inner_windows,
         "metric": evaluation.primary_metric,
         "fallback": config.prediction.fallback,
         "device": config.device,
+    }
+
+
+def _cutoffs(evaluation: EvaluationSettings, horizon: int) -> dict[str, Any]:
+    """What decides the evaluation cutoffs, a file of them by its content."""
+    named = evaluation.cutoffs
+    if isinstance(named, str):
+        named = hashlib.sha256(Path(named).read_bytes()).hexdigest() if Path(named).is_file() else named
+    return {
+        "n_windows": evaluation.n_windows,
+        "step_size": evaluation.step_size or horizon,
+        "cutoffs": named if named is None or isinstance(named, str) else [str(cutoff) for cutoff in named],
+        "train_until": None if evaluation.train_until is None else str(evaluation.train_until),
     }
 
 

@@ -25,6 +25,7 @@ from forecasting.pipeline.ingestion import Ingested
 from forecasting.pipeline.jobs import TrainJob
 from forecasting.pipeline.paths import Paths
 from forecasting.pipeline.reporter import listening
+from forecasting.pipeline.tested import Tested
 from forecasting.stages import StageResult, write_json
 from forecasting.tracking.provenance import provenance
 from forecasting.tracking.registry import promote, register
@@ -63,7 +64,7 @@ class Recording:
         for name, result in trained.items():
             self._once(f"train/{result.key}", partial(self._network, recipes[name], result))
 
-    def scoring(self, tested: dict[str, StageResult], board: pl.DataFrame, kinds: dict[str, str]) -> None:
+    def scoring(self, tested: dict[str, Tested], board: pl.DataFrame, kinds: dict[str, str]) -> None:
         """The scores of each model on its child; baselines get a child of their own."""
         for row in board.to_dicts():
             name = row["model"]
@@ -72,7 +73,7 @@ class Recording:
                 partial(self._scores, name, kinds[name], row, tested[name]),
             )
 
-    def verdict(self, verdict: Verdict, board: pl.DataFrame, scores: pl.DataFrame, step_scores: pl.DataFrame) -> None:
+    def verdict(self, verdict: Verdict, board: pl.DataFrame, scores: pl.LazyFrame, step_scores: pl.DataFrame) -> None:
         """The gate's sentence on top of the parent's page, the leaderboard as a table and a chart."""
         self._once(f"verdict/{verdict.sentence}", lambda: self._verdict(verdict, board, scores, step_scores))
 
@@ -216,20 +217,19 @@ class Recording:
             figures = {"Loss": loss_curves(history), "Gradient norm": gradient_norms(history)}
             tracker.log_figures_html(run, figures, "figures/training.html")
 
-    def _scores(self, name: str, kind: str, row: dict[str, Any], result: StageResult) -> None:
+    def _scores(self, name: str, kind: str, row: dict[str, Any], result: Tested) -> None:
         tracker, parent = self._require()
         with tracker.child(parent, f"model/{name}", name, kind, result.seconds) as run:
             numbers = {k: float(v) for k, v in row.items() if isinstance(v, int | float) and not isinstance(v, bool)}
             params = (
                 {} if kind == "recurrent" else {"kind": next(b.kind for b in self.config.baselines if b.name == name)}
             )
-            leak = {
-                "leak.checked": float(result.summary["leak_checked"]),
-                "leak.moved": float(result.summary["leak_moved"]),
-            }
-            tracker.log(run, params, numbers | leak, {})
+            found = result.check.summary
+            leak = {f"leak.{key}": float(value) for key, value in found.items() if isinstance(value, int)}
+            tags = {"forecasting.leak_check": "failed" if found["moved"] else "passed"}
+            tracker.log(run, params, numbers | leak, tags)
 
-    def _verdict(self, verdict: Verdict, board: pl.DataFrame, scores: pl.DataFrame, step_scores: pl.DataFrame) -> None:
+    def _verdict(self, verdict: Verdict, board: pl.DataFrame, scores: pl.LazyFrame, step_scores: pl.DataFrame) -> None:
         tracker, run = self._require()
         metric = self.config.evaluation.primary_metric
         numbers = {k: v for k, v in asdict(verdict).items() if isinstance(v, int | float)}
@@ -248,7 +248,7 @@ class Recording:
         figures = {"Leaderboard": bars, "Score by step": steps}
         tracker.log_figures_html(run, figures, "figures/comparison.html")
         path = self._folder / "scores.parquet"
-        scores.write_parquet(path)
+        scores.sink_parquet(path)
         tracker.log_file(run, path, "tables")
         write_json(self._folder / "verdict.json", asdict(verdict))
         tracker.log_file(run, self._folder / "verdict.json", "verdict")

@@ -17,13 +17,13 @@ from forecasting.config import Config
 from forecasting.errors import InputError
 from forecasting.evaluation.gate import Verdict, decide
 from forecasting.evaluation.leaderboard import leaderboard
-from forecasting.evaluation.metrics import score, step_scores
 from forecasting.forecasters.baselines import BaselineSettings
 from forecasting.forecasters.catalog import state_digest
 from forecasting.forecasters.local import LocalForecaster
 from forecasting.forecasters.recurrent_settings import RecurrentSettings, settings_from_dict
 from forecasting.pipeline import ingestion, jobs, tables
-from forecasting.pipeline.fitting import backtest_jobs, final_job, train_jobs, tune_jobs
+from forecasting.pipeline.backtesting import backtest_models, groups_of, models_of, naive2_of
+from forecasting.pipeline.fitting import final_job, train_jobs, tune_jobs
 from forecasting.pipeline.paths import Paths
 from forecasting.pipeline.plan import data_inputs, reading_of, recipe_of, task_of
 from forecasting.pipeline.recording import Recording
@@ -31,9 +31,10 @@ from forecasting.pipeline.reporter import listening
 from forecasting.pipeline.sentences import sentence
 from forecasting.pipeline.serving import predict_champion
 from forecasting.pipeline.showing import write_run_report
+from forecasting.pipeline.tested import Results, Tested
 from forecasting.processes import run_jobs, workers_of
 from forecasting.series.arrays import Origins, SeriesArrays, require_future
-from forecasting.series.cutoffs import evaluation_origins, first_origins, inner_origins, last_origins
+from forecasting.series.cutoffs import inner_origins, last_origins, origins_of, training_origins
 from forecasting.series.dataset import Dataset, Reading
 from forecasting.series.store import Version, digest_of
 from forecasting.stages import StageResult, StageStore, key_of, write_json
@@ -45,6 +46,12 @@ from forecasting.tuning.study import create_storage, run_study
 STAGES = ("ingest", "window", "tune", "train", "backtest", "promote", "predict", "report")
 
 Summary = dict[str, Any]
+OnProgress = Callable[[int, int, int, str], None]
+OnResult = Callable[[int, Any], None]
+
+
+def _ignore(index: int, result: Any) -> None:
+    """For callers that wait for all results."""
 
 
 class Run:
@@ -123,7 +130,7 @@ class Run:
         def work() -> Summary:
             todo = train_jobs(self)
             names = [job.settings.name for job in todo]
-            results = self._run_missing("train", jobs.train, todo, names)
+            results = self.run_missing("train", jobs.train, todo, names)
             self.recipes = dict(zip(names, todo, strict=True))
             self.trained: dict[str, StageResult] = dict(zip(names, results, strict=True))
             for name, result in self.trained.items():
@@ -143,23 +150,11 @@ class Run:
         """Every network and baseline on the same cutoffs; scores, leaderboard and the check that nothing looked ahead."""
 
         def work() -> Summary:
-            todo = backtest_jobs(self)
-            results = self._run_missing("backtest", jobs.backtest_network, list(todo.values()), list(todo))
-            tested = dict(zip(todo, results, strict=True))
-            for settings in self.config.baselines:
-                tested[settings.name] = jobs.backtest_baseline(
-                    self.store.folder,
-                    self.inputs | {"baseline": asdict(settings)},
-                    LocalForecaster(settings, self.task, self.workers),
-                    self.dataset,
-                    self.origins,
-                    self.fallback,
-                    self.config.seed,
-                    partial(listening().progress, f"backtest {settings.name}"),
-                )
-            self.tested: dict[str, StageResult] = tested
-            self._refuse_leaks()
-            return self._scored() | {"reused": all(result.reused for result in tested.values())}
+            self.tested: dict[str, Tested] = backtest_models(self, models_of(self))
+            naive2 = naive2_of(self, self.tested)
+            self.results = Results(self.tested, self.run_id, naive2)
+            self._tell_leaks()
+            return self._scored() | {"reused": all(result.reused for result in self.tested.values())}
 
         return self._stage("backtest", work, needs=("train",))
 
@@ -168,7 +163,8 @@ class Run:
 
         def work() -> Summary:
             metric = self.config.evaluation.primary_metric
-            evidence = self.scores.filter(pl.col("metric") == metric).select("unique_id", "cutoff", "model", "value")
+            mine = self.scores.filter(pl.col("metric") == metric)
+            evidence = mine.select("unique_id", "cutoff", "model", "value").collect()
             baselines = [b.name for b in self.config.baselines]
             self.verdict: Verdict = decide(
                 evidence, self.candidate, baselines, self.config.promotion, self.config.seed, primary_metric=metric
@@ -243,8 +239,7 @@ class Run:
     @cached_property
     def origins(self) -> Origins:
         """The evaluation cutoffs of every series."""
-        windows = self.config.evaluation.n_windows
-        origins = evaluation_origins(self.arrays, self.task.horizon, windows, self.step_size, self.reading.align)
+        origins = origins_of(self.arrays, self.task.horizon, self.config.evaluation, self.reading.align)
         if not len(origins):
             raise InputError(
                 f"horizon must be shorter than the histories, got {self.task.horizon} steps and no series with an actual "
@@ -255,7 +250,7 @@ class Run:
     @cached_property
     def until(self) -> Origins:
         """The oldest evaluation cutoff of every series: tuning and training see nothing after it."""
-        return first_origins(self.origins, self.arrays, self.reading.align)
+        return training_origins(self.arrays, self.origins, self.config.evaluation, self.reading.align)
 
     @cached_property
     def inner(self) -> Origins:
@@ -272,7 +267,7 @@ class Run:
     def states(self) -> dict[str, Path]:
         """State folders of every evaluated network and of every baseline."""
         found = {name: result.folder / "state" for name, result in self.fitted.items()}
-        return found | {b.name: self._baseline_state(b).folder / "state" for b in self.config.baselines}
+        return found | {b.name: self.baseline_state(b).folder / "state" for b in self.config.baselines}
 
     def leaderboard_digest(self) -> str:
         """Content digest of the leaderboard; seconds vary from run to run and are left out."""
@@ -309,16 +304,17 @@ class Run:
         listening().finished(name, sentence(name, summary), bool(summary.get("reused")))
         return summary
 
+    def run_jobs(
+        self, function: Callable[..., Any], todo: list[Any], on_progress: OnProgress, on_result: OnResult = _ignore
+    ) -> list[Any]:
+        """`function` over all jobs, in as many processes as the config allows."""
+        return run_jobs(function, todo, self.workers, on_result=on_result, on_progress=on_progress)
+
     def _run(self, function: Callable[..., Any], todo: list[Any], labels: list[str]) -> list[Any]:
         tell = listening().progress
-        return run_jobs(
-            function,
-            todo,
-            self.workers,
-            on_progress=lambda job, done, total, text: tell(labels[job], done, total, text),
-        )
+        return self.run_jobs(function, todo, lambda job, done, total, text: tell(labels[job], done, total, text))
 
-    def _run_missing(
+    def run_missing(
         self, stage: str, function: Callable[..., StageResult], todo: list[Any], names: list[str]
     ) -> list[StageResult]:
         """The results of all jobs; processes are started only for those that are not found."""
@@ -334,45 +330,55 @@ class Run:
     def _best_trials(self) -> dict[str, Any]:
         return {name: result.summary["best_values"] for name, result in self.tuned.items()}
 
-    def _refuse_leaks(self) -> None:
-        moved = {name: r.summary["leak_moved"] for name, r in self.tested.items() if r.summary["leak_moved"]}
-        if moved:
-            # A leak is a bug of ours, never of the data: better no result than a false one.
-            raise AssertionError(f"forecasts must not move when values after the cutoff change, they did for {moved}")
+    def _tell_leaks(self) -> None:
+        for name, tested in self.tested.items():
+            if tested.check.summary["moved"]:
+                listening().warn(
+                    f"{name} looks ahead: {tested.check.summary['moved']} of {tested.check.summary['checked']} forecasts "
+                    "moved when the values after the cutoff were changed; it cannot be promoted"
+                )
 
     def _scored(self) -> Summary:
-        frames = [pl.read_parquet(result.folder / "backtest.parquet") for result in self.tested.values()]
-        rows = pl.concat(frames).with_columns(run_id=pl.lit(self.run_id)).sort("model", "unique_id", "cutoff", "ds")
-        metrics = list(dict.fromkeys([self.config.evaluation.primary_metric, *self.config.evaluation.metrics]))
-        self.backtest_rows = rows
-        self.scores = score(rows, self.arrays, self.origins, self.task.season_length, metrics)
-        self.step_scores = step_scores(rows, self.arrays, self.origins, self.task.season_length, metrics)
-        kinds = {name: "recurrent" if name in self.trained else "baseline" for name in self.tested}
+        results = self.results
+        self.scores = results.scan("scores")
+        self.step_scores = results.step_scores()
+        self.slices = results.slices(groups_of(self))
+        kinds = {name: tested.model.kind for name, tested in self.tested.items()}
         seconds = pl.DataFrame(
             {
                 "model": list(self.tested),
-                "fit_seconds": [
-                    float(self.trained[n].summary["fit_seconds"]) if n in self.trained else 0.0 for n in self.tested
-                ],
-                "predict_seconds": [float(r.summary["predict_seconds"]) for r in self.tested.values()],
+                "fit_seconds": [tested.model.fit_seconds for tested in self.tested.values()],
+                "predict_seconds": [tested.total("predict_seconds") for tested in self.tested.values()],
             }
         )
-        fallbacks = {name: int(result.summary["n_fallback"]) for name, result in self.tested.items()}
+        fallbacks = {name: int(tested.total("n_fallback")) for name, tested in self.tested.items()}
         self.leaderboard = leaderboard(
             self.scores, kinds, seconds, self.config.evaluation.primary_metric, n_fallback=fallbacks
         )
-        for table, frame in (("backtest", rows), ("scores", self.scores), ("step_scores", self.step_scores)):
-            tables.replace_run(self.paths.table(table), frame, self.run_id)
+        self._publish()
         self._record(lambda record: record.scoring(self.tested, self.leaderboard, kinds))
         return {
             "models": len(self.tested),
             "cutoffs": int(self.origins.window.max()) + 1,
-            "rows": rows.height,
+            "rows": int(sum(tested.total("n_rows") for tested in self.tested.values())),
             "best": self.leaderboard["model"][0],
-            "digest": digest_of(rows),
+            "digest": results.digest(),
             "leaderboard_digest": self.leaderboard_digest(),
             "leaderboard": self.leaderboard.to_dicts(),
         }
+
+    def _publish(self) -> None:
+        """The run's rows of the tables, each in one commit."""
+        run_id = pl.lit(self.run_id).alias("run_id")
+        rows = (pl.read_parquet(file).with_columns(run_id) for file in self.results.files("backtest"))
+        tables.replace_run(self.paths.table("backtest"), rows, self.run_id)
+        by_metric = (
+            self.scores.filter(pl.col("metric") == name).collect()
+            for name in self.step_scores["metric"].unique(maintain_order=True)
+        )
+        tables.replace_run(self.paths.table("scores"), by_metric, self.run_id)
+        tables.replace_run(self.paths.table("step_scores"), [self.step_scores], self.run_id)
+        tables.replace_run(self.paths.table("slices"), [self.slices], self.run_id)
 
     def _served_state(self) -> Path:
         """Folder with the complete state of what will be served."""
@@ -380,11 +386,11 @@ class Run:
         if champion in self.trained:
             result = final_job(self, champion)
         else:
-            result = self._baseline_state(next(b for b in self.config.baselines if b.name == champion))
+            result = self.baseline_state(next(b for b in self.config.baselines if b.name == champion))
         self._final_reused = result.reused
         return result.folder / "state"
 
-    def _baseline_state(self, settings: BaselineSettings) -> StageResult:
+    def baseline_state(self, settings: BaselineSettings) -> StageResult:
         def build(folder: Path) -> Summary:
             LocalForecaster(settings, self.task, 1).save(folder / "state")
             write_json(folder / "state" / "serving.json", self.serving)

@@ -18,9 +18,9 @@ def write_run_report(run: "Run") -> dict[str, Any]:
     """Write `report.html` and `latest.json`; the report goes to the run's record too."""
     folder = run.paths.run(run.run_id)
     champion, beside = run.verdict.champion, run.verdict.best_baseline
-    rows = run.backtest_rows
-    newest = rows.filter(pl.col(CUTOFF) == pl.col(CUTOFF).max().over(UNIQUE_ID))
-    shown = newest.filter(pl.col("model").is_in([champion, beside, run.verdict.candidate or champion]))
+    shown_models = [champion, beside, run.verdict.candidate or champion]
+    rows = run.results.scan("backtest").filter(pl.col("model").is_in(shown_models))
+    shown = rows.filter(pl.col(CUTOFF) == pl.col(CUTOFF).max().over(UNIQUE_ID)).collect()
     facts = {
         "run": run.run_id,
         "data": f"{run.config.data.source.kind}, version {run.version.version}, digest {run.version.digest[:12]}",

@@ -1,5 +1,6 @@
 """Whole commands as plain functions: one stage with what it needs, all of them, prediction by any model, monitoring."""
 
+import os
 from pathlib import Path
 
 import polars as pl
@@ -37,6 +38,18 @@ def run_stage(name: str, config: Config) -> Summary:
     with open_run(config) as run:
         getattr(run, name)()
         return run.summary()
+
+
+def backtest(config: Config, output: Path | None = None) -> Summary:
+    """The backtest and what it needs; with `output` every forecast of every model goes to that Parquet file too."""
+    with open_run(config) as run:
+        run.backtest()
+        if output is not None:
+            output.parent.mkdir(parents=True, exist_ok=True)
+            unfinished = output.with_name(f".{output.name}.{os.getpid()}")
+            run.results.scan("backtest").sink_parquet(unfinished)
+            unfinished.replace(output)
+        return run.summary() | {"output": str(output) if output else None}
 
 
 def ingest_dry(config: Config) -> Summary:
@@ -83,7 +96,7 @@ def monitor(config: Config) -> Summary:
             )
         found = realised(published, run.dataset.arrays(), task_of(config), config.monitoring)
         if found.n_scored:
-            tables.replace_run(run.paths.table("realised"), found.scores, "monitor")
+            tables.replace_run(run.paths.table("realised"), [found.scores], "monitor")
         if run.recording is not None:
             run.recording.monitoring(found)
         listening().finished("monitor", _told(found.n_scored, found.n_waiting, found.skills), False)

@@ -29,8 +29,8 @@ def _circle(position: Callable[[pl.Expr], pl.Expr], period: int) -> Feature:
     return feature
 
 
-def _holiday(ds: pl.Series, country: str | None) -> Columns:
-    """1.0 on public holidays; `country` is an ISO code, with a subdivision after a dash (DE, US-CA)."""
+def holidays_of(ds: pl.Series, country: str | None) -> npt.NDArray[np.bool_]:
+    """Whether each `ds` is a public holiday; `country` is an ISO code, with a subdivision after a dash (DE, US-CA)."""
     if not country:
         raise InputError(
             "calendar feature holiday needs a country, got none: set data.country (for example DE or US-CA)"
@@ -44,7 +44,12 @@ def _holiday(ds: pl.Series, country: str | None) -> Columns:
         raise InputError(
             f"the country of holidays must be known, got {country!r} ({error}): set data.country"
         ) from None
-    return dates.is_in(pl.Series(list(known), dtype=pl.Date).implode()).cast(pl.Float64).to_numpy()[:, None]
+    return dates.is_in(pl.Series(list(known), dtype=pl.Date).implode()).to_numpy()
+
+
+def _holiday(ds: pl.Series, country: str | None) -> Columns:
+    """1.0 on public holidays."""
+    return holidays_of(ds, country).astype(np.float64)[:, None]
 
 
 CALENDAR: dict[str, Feature] = {
@@ -73,7 +78,7 @@ def calendar_covariates(
         return np.empty((len(ds), 0)), []
     if ds.dtype.is_integer():
         raise InputError(f"calendar features need a Date or Datetime ds, got {ds.dtype}: set data.calendar to []")
-    local = _local(ds, timezone)
+    local = local_clock(ds, timezone)
     columns, titles = [], []
     for name in names:
         if name not in CALENDAR:
@@ -86,7 +91,8 @@ def calendar_covariates(
     return np.concatenate(columns, axis=1), titles
 
 
-def _local(ds: pl.Series, timezone: str | None) -> pl.Series:
+def local_clock(ds: pl.Series, timezone: str | None) -> pl.Series:
+    """`ds` as a clock in `timezone` shows it (null: UTC); raises InputError for an unknown zone."""
     if timezone is None or ds.dtype == pl.Date:
         return ds
     try:

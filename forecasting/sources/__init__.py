@@ -9,14 +9,26 @@ from forecasting.sources.csv import CsvSource
 from forecasting.sources.parquet import ParquetSource
 from forecasting.sources.scan import KEYS, Scan
 from forecasting.sources.simulated import SimulatedSource
+from forecasting.sources.sql import SqlSource
 
-Source = CsvSource | ParquetSource | BuiltinSource | SimulatedSource
+Source = CsvSource | ParquetSource | SqlSource | BuiltinSource | SimulatedSource
 
 SOURCES: dict[str, type[Source]] = {
     "csv": CsvSource,
     "parquet": ParquetSource,
+    "sql": SqlSource,
     "builtin": BuiltinSource,
     "simulated": SimulatedSource,
 }
 
-__all__ = ["KEYS", "SOURCES", "BuiltinSource", "CsvSource", "ParquetSource", "Scan", "SimulatedSource", "Source"]
+__all__ = [
+    "KEYS",
+    "SOURCES",
+    "BuiltinSource",
+    "CsvSource",
+    "ParquetSource",
+    "Scan",
+    "SimulatedSource",
+    "Source",
+    "SqlSource",
+]

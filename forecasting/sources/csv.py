@@ -4,6 +4,7 @@ import codecs
 import gzip
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Literal
@@ -14,6 +15,7 @@ from forecasting.errors import InputError
 from forecasting.schema import DS, UNIQUE_ID
 from forecasting.sources.files import (
     Differing,
+    Tables,
     aligned,
     find_files,
     first_fault,
@@ -25,7 +27,7 @@ from forecasting.sources.files import (
 )
 from forecasting.sources.layout import Layout, to_long
 from forecasting.sources.scan import KEYS, Scan, fingerprint_of
-from forecasting.sources.stamps import parsed_stamps
+from forecasting.sources.stamps import with_stamps
 
 _SUFFIXES = (".csv", ".csv.gz")
 
@@ -77,17 +79,18 @@ class CsvSource:
         types = shared_types(files, schemas, shared_columns(files, schemas, self.differing_columns), loose=True)
         types |= self._numbers_of_a_wide_table(types)
 
-        def rows(file: Path, schema: pl.Schema) -> pl.LazyFrame:
-            table = self._table(file, {name: kind for name, kind in types.items() if schema.get(name, kind) != kind})
-            long = to_long(aligned(table, schema, types), self.layout, self.columns, self.ignore, needs)
-            return long if self.ds_format is None else long.with_columns(parsed_stamps(self.ds_format))
+        def table(file: Path, schema: pl.Schema) -> pl.LazyFrame:
+            differing = {name: kind for name, kind in types.items() if schema.get(name, kind) != kind}
+            return aligned(self._table(file, differing), schema, types)
 
-        by_file = dict(zip(files, schemas, strict=True))
+        tables: Tables = {file: partial(table, file, schema) for file, schema in zip(files, schemas, strict=True)}
+        whole = pl.concat([opened() for opened in tables.values()])
+        long = with_stamps(to_long(whole, self.layout, self.columns, self.ignore, needs), self.ds_format)
         return Scan(
-            pl.concat([rows(file, schema) for file, schema in by_file.items()]),
+            long,
             fingerprint_of(asdict(self), identity, needs),
             provenance_of(self.kind, files),
-            lambda: first_fault(files, lambda file: rows(file, by_file[file]), "null_values, decimal_comma, ds_format"),
+            lambda: first_fault({**tables, self.path: lambda: long}, "null_values, decimal_comma, ds_format"),
         )
 
     def read(self, needs: Sequence[str] = KEYS) -> pl.DataFrame:

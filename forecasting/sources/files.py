@@ -5,7 +5,7 @@ something.
 """
 
 import glob
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,6 +13,7 @@ import polars as pl
 
 from forecasting.errors import InputError
 
+Tables = Mapping[Path | str, Callable[[], pl.LazyFrame]]
 Differing = Literal["refuse", "fill", "drop"]
 READ_ERRORS = (pl.exceptions.PolarsError, OSError, UnicodeError, LookupError)
 _SHOWN = 20  # files named in a provenance
@@ -150,12 +151,12 @@ def aligned(frame: pl.LazyFrame, schema: pl.Schema, types: dict[str, pl.DataType
     )
 
 
-def first_fault(files: Sequence[Path], rows: Callable[[Path], pl.LazyFrame], options: str) -> InputError | None:
-    """The error of the first file that cannot be read to its end; `options` names settings that may mend it."""
-    for file in files:
+def first_fault(rows: Tables, options: str) -> InputError | None:
+    """The error of the first of `rows` that cannot be read to its end; `options` names settings that may mend it."""
+    for name, opened in rows.items():
         try:
-            for _ in rows(file).collect_batches(chunk_size=1_000_000):
+            for _ in opened().collect_batches(chunk_size=1_000_000):
                 pass
         except READ_ERRORS as error:
-            return unreadable(file, error, options)
+            return unreadable(name, error, options)
     return None

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -9,6 +10,7 @@ import polars as pl
 
 from forecasting.sources.files import (
     Differing,
+    Tables,
     aligned,
     find_files,
     first_fault,
@@ -20,6 +22,7 @@ from forecasting.sources.files import (
 )
 from forecasting.sources.layout import Layout, to_long
 from forecasting.sources.scan import KEYS, Scan, fingerprint_of
+from forecasting.sources.stamps import with_stamps
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,7 @@ class ParquetSource:
     kind: Literal["parquet"] = "parquet"
     columns: dict[str, str] = field(default_factory=dict)
     layout: Layout = "long"
+    ds_format: str | None = None
     ignore: list[str] = field(default_factory=list)
     differing_columns: Differing = "refuse"
 
@@ -42,16 +46,17 @@ class ParquetSource:
         schemas = schemas_of(files, lambda file: pl.Schema(pl.read_parquet_schema(file)))
         types = shared_types(files, schemas, shared_columns(files, schemas, self.differing_columns))
 
-        def rows(file: Path, schema: pl.Schema) -> pl.LazyFrame:
-            table = pl.scan_parquet(file, hive_partitioning=False, glob=False)
-            return to_long(aligned(table, schema, types), self.layout, self.columns, self.ignore, needs)
+        def table(file: Path, schema: pl.Schema) -> pl.LazyFrame:
+            return aligned(pl.scan_parquet(file, hive_partitioning=False, glob=False), schema, types)
 
-        by_file = dict(zip(files, schemas, strict=True))
+        tables: Tables = {file: partial(table, file, schema) for file, schema in zip(files, schemas, strict=True)}
+        whole = pl.concat([opened() for opened in tables.values()])
+        long = with_stamps(to_long(whole, self.layout, self.columns, self.ignore, needs), self.ds_format)
         return Scan(
-            pl.concat([rows(file, schema) for file, schema in by_file.items()]),
+            long,
             fingerprint_of(asdict(self), identity, needs),
             provenance_of(self.kind, files),
-            lambda: first_fault(files, lambda file: rows(file, by_file[file]), ""),
+            lambda: first_fault({**tables, self.path: lambda: long}, "ds_format"),
         )
 
     def read(self, needs: Sequence[str] = KEYS) -> pl.DataFrame:

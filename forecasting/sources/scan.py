@@ -43,11 +43,11 @@ class Scan:
         """Around whatever collects `rows`: a failure that the input is to blame for is raised as InputError that names it."""
         try:
             yield
-        except (pl.exceptions.PolarsError, OSError, UnicodeError) as error:
+        except (pl.exceptions.PolarsError, OSError, UnicodeError):
             fault = self.fault()
             if fault is None:
                 raise
-            raise fault from error
+            raise fault from None
 
     def collect(self) -> pl.DataFrame:
         """All rows at once; raises InputError where they cannot be read or there are none."""

@@ -21,7 +21,7 @@ def cases(seed: int = 0, n: int = 6, horizon: int = 5) -> Cases:
     y = rng.uniform(1, 9, (n, horizon))
     y_hat = y + rng.normal(0, 1, (n, horizon))
     scale = rng.uniform(1, 2, (n, 1))
-    return Cases(y, y_hat, y_hat[..., None] + [-1.0, 0.0, 1.0], LEVELS, scale, scale**2)
+    return Cases(y, y_hat, y_hat[..., None] + [-1.0, 0.0, 1.0], LEVELS, scale, scale**2, 2 * scale, 20.0, 1.5)
 
 
 def perfect(c: Cases) -> Cases:
@@ -55,7 +55,7 @@ def test_steps_without_an_actual_value_do_not_count(name) -> None:
 def test_no_actual_value_gives_nan_and_the_reason(name) -> None:
     c = replace(cases(), y=np.full((6, 5), np.nan))
     assert np.isnan(METRICS[name](c)).all()
-    assert METRICS[name].reasons(c) == [NO_ACTUALS] * 6
+    assert METRICS[name].reasons(c, METRICS[name](c)) == [NO_ACTUALS] * 6
 
 
 @every_metric
@@ -64,8 +64,10 @@ def test_a_reason_is_given_exactly_where_the_value_is_undefined(name) -> None:
     y = c.y.copy()
     y[0], y[1], y[2, 0] = np.nan, 0.0, 0.0
     c = replace(c, y=y, scale=np.array([[1.0], [1.0], [0.0], [np.nan], [1.0], [1.0]]))
-    c = replace(c, scale_squared=c.scale**2)
-    assert [reason is not None for reason in METRICS[name].reasons(c)] == np.isnan(METRICS[name](c)).tolist()
+    c = replace(c, scale_squared=c.scale**2, sd=c.scale)
+    assert [reason is not None for reason in METRICS[name].reasons(c, METRICS[name](c))] == np.isnan(
+        METRICS[name](c)
+    ).tolist()
 
 
 @every_metric
@@ -86,7 +88,7 @@ def test_the_order_of_steps_does_not_matter(name) -> None:
 @given(factor=st.floats(0.01, 100))
 def test_a_value_moves_with_the_unit_of_y_as_its_row_says(name, factor) -> None:
     c = cases()
-    scales = {"scale": c.scale * factor, "scale_squared": c.scale_squared * factor**2}
+    scales = {"scale": c.scale * factor, "scale_squared": c.scale_squared * factor**2, "sd": c.sd * factor}
     scaled = replace(c, y=c.y * factor, y_hat=c.y_hat * factor, quantiles=c.quantiles * factor, **scales)
     expected = METRICS[name](c) * (factor if METRICS[name].unit == "y" else 1.0)
     assert METRICS[name](scaled) == pytest.approx(expected, rel=1e-9, abs=1e-12)
@@ -95,7 +97,7 @@ def test_a_value_moves_with_the_unit_of_y_as_its_row_says(name, factor) -> None:
 @every_metric
 @given(y=arrays(float, (2, 3), elements=st.floats(-1e6, 1e6) | st.just(np.nan)))
 def test_a_value_is_finite_or_nan_whatever_the_actual_values(name, y) -> None:
-    c = Cases(y, np.zeros((2, 3)), np.zeros((2, 3, 3)), LEVELS, np.zeros((2, 1)), np.zeros((2, 1)))
+    c = Cases(y, np.zeros((2, 3)), np.zeros((2, 3, 3)), LEVELS, *[np.zeros((2, 1))] * 3)
     assert not np.isinf(METRICS[name](c)).any()
 
 

@@ -1,7 +1,9 @@
 """Every kind of source keeps the same promises; a new kind needs one row in EXAMPLES."""
 
 import json
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -13,7 +15,7 @@ import forecasting.sources
 from forecasting.errors import InputError
 from forecasting.freq import parse_freq
 from forecasting.series.quality import QualitySettings, check_series
-from forecasting.sources import SOURCES, BuiltinSource, CsvSource, ParquetSource, SimulatedSource, Source
+from forecasting.sources import SOURCES, BuiltinSource, CsvSource, ParquetSource, SimulatedSource, Source, SqlSource
 
 
 def _table() -> pl.DataFrame:
@@ -31,9 +33,19 @@ def _parquet(folder: Path) -> ParquetSource:
     return ParquetSource(path=str(folder / "table.parquet"))
 
 
+def _sql(folder: Path) -> SqlSource:
+    rows = _table().with_columns(pl.col("ds").cast(pl.String)).rows()
+    with closing(sqlite3.connect(folder / "table.db")) as connection, connection:
+        connection.execute("create table if not exists sales (unique_id text, ds text, y real)")
+        connection.execute("delete from sales")
+        connection.executemany("insert into sales values (?, ?, ?)", rows)
+    return SqlSource(url=f"sqlite:///{folder}/table.db", table="sales")
+
+
 EXAMPLES: dict[str, Callable[[Path], Source]] = {
     "csv": _csv,
     "parquet": _parquet,
+    "sql": _sql,
     "builtin": lambda _: BuiltinSource("co2"),
     "simulated": lambda _: SimulatedSource(n_series=3, n_days=30, horizon_rows=5),
 }
@@ -110,7 +122,7 @@ def test_a_column_that_is_needed_and_not_there_is_an_input_error(kind: str, tmp_
         EXAMPLES[kind](tmp_path).scan(["unique_id", "ds", "warehouse"])
 
 
-@pytest.mark.parametrize("kind", sorted(set(SOURCES) - {"builtin", "simulated"}))
+@pytest.mark.parametrize("kind", sorted(set(SOURCES) - {"builtin", "simulated", "sql"}))
 def test_a_changed_input_has_another_fingerprint(kind: str, tmp_path: Path):
     first = EXAMPLES[kind](tmp_path).scan().fingerprint
     second = EXAMPLES[kind](tmp_path).scan().fingerprint

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from forecasting.evaluation.backtest import backtest
-from forecasting.evaluation.metrics import score
+from forecasting.evaluation.scoring import score
 from forecasting.forecasters.protocol import Task, no_progress
 from tests.evaluation.conftest import FunctionForecaster, last_value, make_arrays, origins_at
 

@@ -7,7 +7,9 @@ from forecasting.evaluation.metrics import METRICS, NO_ACTUALS, NOT_FINITE
 NAN = float("nan")
 
 
-def one_case(y, y_hat, quantiles=None, levels=(0.1, 0.5, 0.9), scale=2.0, scale_squared=4.0) -> Cases:
+def one_case(
+    y, y_hat, quantiles=None, levels=(0.1, 0.5, 0.9), scale=2.0, scale_squared=4.0, sd=5.0, naive2=(50.0, 2.0)
+) -> Cases:
     """One origin; the quantiles default to y_hat - 1, y_hat, y_hat + 1."""
     point = np.array([y_hat], dtype=float)
     bands = point[..., None] + np.arange(-(len(levels) // 2), len(levels) // 2 + 1) if quantiles is None else quantiles
@@ -18,6 +20,8 @@ def one_case(y, y_hat, quantiles=None, levels=(0.1, 0.5, 0.9), scale=2.0, scale_
         np.array(levels),
         np.array([[scale]]),
         np.array([[scale_squared]]),
+        np.array([[sd]]),
+        *naive2,
     )
 
 
@@ -37,6 +41,11 @@ def one_case(y, y_hat, quantiles=None, levels=(0.1, 0.5, 0.9), scale=2.0, scale_
         ("pinball", 6.1 / 9),
         ("wql", 2 * 6.1 / 3 / 11),
         ("coverage", 2 / 3),
+        ("width", 2.0),
+        ("crps", 2 * 6.1 / 9),
+        ("owa", (200 * (1 / 5 + 0 + 4 / 6) / 3 / 50 + 5 / 6 / 2) / 2),
+        ("standardised_mae", 5 / 3 / 5),
+        ("standardised_mse", 17 / 3 / 25),
     ],
 )
 def test_a_metric_equals_its_hand_computed_example(name, expected) -> None:
@@ -67,6 +76,9 @@ def test_smape_is_zero_where_actual_and_forecast_are_zero() -> None:
         ("wape", one_case([0, 0], [1, 1]), "the actual values are all zero"),
         ("wql", one_case([0, 0], [0, 0]), "the actual values are all zero"),
         ("coverage", one_case([1], [1], levels=(0.5,)), "fewer than two quantile levels give no interval"),
+        ("owa", one_case([1], [2], naive2=(0.0, 1.0)), "Naive2 has no error to compare with"),
+        ("standardised_mse", one_case([1], [2], sd=0.0), "the values to standardise by do not vary (constant series)"),
+        ("standardised_mae", one_case([1], [2], sd=NAN), "fewer than two values to standardise by"),
         ("mae", one_case([1, 2], [NAN, 2]), NOT_FINITE),
         ("smape", one_case([1, 2], [NAN, 2]), NOT_FINITE),
         ("coverage", one_case([1], [1], quantiles=[NAN, 1, 2]), NOT_FINITE),
@@ -74,4 +86,4 @@ def test_smape_is_zero_where_actual_and_forecast_are_zero() -> None:
 )
 def test_an_undefined_value_is_nan_with_its_reason(name, case, reason) -> None:
     assert np.isnan(METRICS[name](case)).all()
-    assert METRICS[name].reasons(case) == [reason]
+    assert METRICS[name].reasons(case, METRICS[name](case)) == [reason]

@@ -3,7 +3,8 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from forecasting.errors import InputError
-from forecasting.evaluation.metrics import METRICS, primary, score, step_scores
+from forecasting.evaluation.metrics import METRICS, primary
+from forecasting.evaluation.scoring import score, step_scores
 from tests.evaluation.conftest import forecast_rows, make_arrays, origins_at
 
 SERIES = {"a": [1, 2, 3, 5, 8], "flat": [7, 7, 7, 7, 9]}  # in-sample scale (m = 1) at ds 2: 1 and 0

@@ -48,4 +48,4 @@ def test_every_metric_has_a_label_that_agrees_with_its_formula(metric: str) -> N
 
 
 def test_an_unknown_metric_shows_its_own_name() -> None:
-    assert metric_label("owa").axis == "OWA (value)"
+    assert metric_label("skewness").axis == "SKEWNESS (value)"

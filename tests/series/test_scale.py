@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forecasting.evaluation.scale import in_sample_scale
+from forecasting.series.scale import in_sample_scale
 from tests.evaluation.conftest import make_arrays, origins_at
 
 

@@ -1,0 +1,180 @@
+"""What reads a query's rows from a database: goes in a URL, goes out Arrow batches, read-only and parameters bound.
+
+PostgreSQL and SQLite through ADBC, in batches; other databases through connectorx, which holds the whole answer in memory.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import date, datetime
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import quote, unquote
+
+import polars as pl
+import pyarrow as pa
+
+from forecasting.errors import InputError
+from forecasting.sources.statement import placed
+
+Value = str | bool | int | float | date | datetime | None
+_SQLITE_ROWS = 1_000_000  # rows per batch; SQLite's columns have no type, so the first batch tells it
+_QUOTES = {"mysql": "``", "bigquery": "``", "mssql": "[]"}
+
+
+class Database(Protocol):
+    """One kind of database."""
+
+    quotes: str
+
+    def schema(self, query: str, parameters: Mapping[str, Value]) -> pl.Schema:
+        """Names and types of the query's columns."""
+        ...
+
+    def batches(self, query: str, parameters: Mapping[str, Value]) -> Iterator[pl.DataFrame]:
+        """Its rows, piece by piece."""
+        ...
+
+
+def database(url: str) -> Database:
+    """What reads from `url`; raises InputError where the optional packages are not installed."""
+    scheme = url.partition("://")[0].lower()
+    if scheme in ("postgresql", "postgres"):
+        return Postgres(url)
+    if scheme == "sqlite":
+        return Sqlite(url)
+    return Other(url)
+
+
+class Postgres:
+    """One read-only transaction per query; a session in UTC."""
+
+    quotes = '""'
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def schema(self, query: str, parameters: Mapping[str, Value]) -> pl.Schema:
+        """What the server says of the prepared query, without running it."""
+        text, names = placed(query, "$")
+        with self._cursor() as cursor:
+            if names:  # the types of a query with parameters are known when they are bound
+                cursor.execute(text, _bound(parameters, names))
+                return _schema(cursor.fetch_record_batch().schema)
+            return _schema(cursor.adbc_execute_schema(text))
+
+    def batches(self, query: str, parameters: Mapping[str, Value]) -> Iterator[pl.DataFrame]:
+        """Batches of about 16 MB."""
+        text, names = placed(query, "$")
+        with self._cursor() as cursor:
+            cursor.execute(text, _bound(parameters, names))
+            yield from map(_frame, cursor.fetch_record_batch())
+
+    @contextmanager
+    def _cursor(self) -> Iterator[Any]:
+        with _installed("adbc_driver_postgresql.dbapi").connect(self.url) as connection, connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION READ ONLY")
+            cursor.execute("SET LOCAL TIME ZONE 'UTC'")
+            yield cursor
+
+
+class Sqlite:
+    """The file opened read-only: sqlite:///relative.db or sqlite:////absolute.db."""
+
+    quotes = '""'
+
+    def __init__(self, url: str) -> None:
+        self.file = Path(unquote(url.partition("://")[2].partition("?")[0].removeprefix("/"))).expanduser()
+        if not self.file.is_file():
+            raise InputError(
+                f"an SQLite URL must name a file that exists, got {str(self.file)!r} (from {Path.cwd()}): set "
+                "data.source.url, as sqlite:///relative.db or sqlite:////absolute.db"
+            )
+
+    def schema(self, query: str, parameters: Mapping[str, Value]) -> pl.Schema:
+        """The types of the first rows."""
+        with self._reader(query, parameters) as reader:
+            return _schema(reader.schema)
+
+    def batches(self, query: str, parameters: Mapping[str, Value]) -> Iterator[pl.DataFrame]:
+        """Batches of a million rows."""
+        with self._reader(query, parameters) as reader:
+            yield from map(_frame, reader)
+
+    @contextmanager
+    def _reader(self, query: str, parameters: Mapping[str, Value]) -> Iterator[Any]:
+        text, names = placed(query, "?")
+        uri = f"file:{quote(str(self.file.absolute()))}?mode=ro"
+        with _installed("adbc_driver_sqlite.dbapi").connect(uri) as connection, connection.cursor() as cursor:
+            cursor.adbc_statement.set_options(**{"adbc.sqlite.query.batch_rows": str(_SQLITE_ROWS)})
+            cursor.execute(text, _bound(parameters, names))
+            yield cursor.fetch_record_batch()
+
+
+class Other:
+    """Whatever connectorx reads (mysql, mssql, oracle, ...); a subquery of a SELECT can change nothing."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.quotes = _QUOTES.get(re.split(r"[+:]", url)[0].lower(), '""')
+
+    def schema(self, query: str, parameters: Mapping[str, Value]) -> pl.Schema:
+        """The types of an answer without rows."""
+        return _schema(self._table(query, parameters, " WHERE 1 = 0").schema)
+
+    def batches(self, query: str, parameters: Mapping[str, Value]) -> Iterator[pl.DataFrame]:
+        """The whole answer as one piece."""
+        yield from map(_frame, self._table(query, parameters, "").to_batches())
+
+    def _table(self, query: str, parameters: Mapping[str, Value], condition: str) -> Any:
+        if parameters:
+            raise InputError(
+                "parameters can be bound on PostgreSQL and SQLite only, got some for another database: make a view there "
+                "and name it in data.source.table"
+            )
+        text = f"SELECT * FROM ({query.strip().removesuffix(';')}) q{condition}"
+        return _installed("connectorx").read_sql(self.url, text, return_type="arrow")
+
+
+def _installed(module: str) -> Any:
+    try:
+        return import_module(module)
+    except ImportError:
+        raise InputError(
+            f"a source of kind sql needs the package {module.partition('.')[0]}, got an installation without it: "
+            "pip install 'forecasting[sql]'"
+        ) from None
+
+
+def _bound(parameters: Mapping[str, Value], names: Sequence[str]) -> list[Value] | None:
+    """Values in the order of the placeholders; ISO dates and times as such, since a stored config holds them as text."""
+    return [_dated(parameters[name]) for name in names] or None
+
+
+def _dated(value: Value) -> Value:
+    if isinstance(value, str) and re.match(r"\d{4}-\d\d-\d\d($|[T ]\d\d:\d\d)", value):
+        return date.fromisoformat(value) if len(value) == 10 else datetime.fromisoformat(value)
+    return value
+
+
+def _schema(schema: pa.Schema) -> pl.Schema:
+    return _frame(pa.RecordBatch.from_pylist([], schema=_plain_schema(schema)), schema).schema
+
+
+def _plain_schema(schema: pa.Schema) -> pa.Schema:
+    """Types that Arrow has no name for (numeric, uuid) as what they are stored as."""
+    fields = [
+        pa.field(field.name, field.type.storage_type if isinstance(field.type, pa.BaseExtensionType) else field.type)
+        for field in schema
+    ]
+    return pa.schema(fields)
+
+
+def _frame(batch: pa.RecordBatch, schema: pa.Schema | None = None) -> pl.DataFrame:
+    """A batch as a frame; PostgreSQL's numeric, which comes as text, as Float64."""
+    declared = batch.schema if schema is None else schema
+    stored = [column.storage if isinstance(column, pa.ExtensionArray) else column for column in batch.columns]
+    frame = pl.DataFrame(pl.from_arrow(pa.RecordBatch.from_arrays(stored, schema=_plain_schema(declared))))
+    numeric = [field.name for field in declared if (field.metadata or {}).get(b"ADBC:postgresql:typname") == b"numeric"]
+    return frame.with_columns(pl.col(numeric).cast(pl.Float64)) if numeric else frame

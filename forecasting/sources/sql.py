@@ -1,0 +1,94 @@
+"""A query or table of a database: comes in a URL whose secrets are in the environment, goes out the long frame."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import polars as pl
+
+from forecasting.errors import InputError
+from forecasting.sources.databases import Database, Value, database
+from forecasting.sources.files import first_fault
+from forecasting.sources.layout import Layout, to_long
+from forecasting.sources.scan import KEYS, Scan, streamed
+from forecasting.sources.secrets import Resolved, require_no_password, resolved_url
+from forecasting.sources.stamps import with_stamps
+from forecasting.sources.statement import quoted, require_one_query
+
+
+@dataclass(frozen=True)
+class SqlSource:
+    """`url` names its secrets as ${NAME}, the environment holds them: postgresql://user:${NAME}@host/database, or ${NAME}
+    for all of it. Either `table` (schema.table) or `query`: one SELECT, whose :name parameters are bound, never formatted.
+
+    The connection only reads. `columns`, `layout`, `ds_format` and `ignore` as for csv.
+    """
+
+    __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012 - read by pydantic where the config file is parsed
+
+    url: str
+    kind: Literal["sql"] = "sql"
+    table: str | None = None
+    query: str | None = None
+    parameters: dict[str, Value] = field(default_factory=dict)
+    columns: dict[str, str] = field(default_factory=dict)
+    layout: Layout = "long"
+    ds_format: str | None = None
+    ignore: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        require_no_password(self.url, "data.source.url")
+        if (self.table is None) == (self.query is None):
+            raise InputError(
+                "a sql source must have a table or a query, got "
+                f"{'neither' if self.table is None else 'both'}: set data.source.table or data.source.query"
+            )
+        if self.query is not None:
+            require_one_query(self.query, self.parameters)
+        elif self.parameters:
+            raise InputError("parameters belong to a query, got some for a table: set data.source.query")
+
+    def scan(self, needs: Sequence[str] = KEYS) -> Scan:
+        """Ask for the columns of the query; its rows are asked for whenever they are collected.
+
+        Raises InputError where the server cannot be reached or refuses the query; the message holds no secret.
+        """
+        url = resolved_url(self.url, "data.source.url")
+        reader = database(url.text)
+        query = self.query or f"SELECT * FROM {quoted(self.table or '', reader.quotes)}"
+        faults: list[InputError] = []
+        try:
+            schema = reader.schema(query, self.parameters)
+        except Exception as error:  # noqa: BLE001 - each driver has errors of its own, all of them are the database's
+            raise _refused(error, url) from None
+        table = streamed(lambda: self._batches(reader, query, url, faults), schema)
+        provenance = {"kind": self.kind, "url": self.url, "table": self.table, "query": self.query}
+        long = to_long(table, self.layout, self.columns, self.ignore, needs)
+        with Scan(table, None, provenance, lambda: faults[-1] if faults else None).reading():
+            rows = with_stamps(long, self.ds_format)
+
+        def fault() -> InputError | None:
+            return faults[-1] if faults else first_fault({"the answer of the query": lambda: rows}, "ds_format")
+
+        return Scan(rows, None, provenance, fault)
+
+    def read(self, needs: Sequence[str] = KEYS) -> pl.DataFrame:
+        """unique_id, ds, y and the answer's further columns; raises InputError for what cannot be read."""
+        return self.scan(needs).collect()
+
+    def _batches(self, reader: Database, query: str, url: Resolved, faults: list[InputError]) -> Iterator[pl.DataFrame]:
+        try:
+            yield from reader.batches(query, self.parameters)
+        except Exception as error:  # noqa: BLE001 - as above; polars wraps what is raised here, so it is kept
+            faults.append(_refused(error, url))
+            raise faults[-1] from None
+
+
+def _refused(error: Exception, url: Resolved) -> InputError:
+    if isinstance(error, InputError):
+        return error
+    said = url.clean((str(error).splitlines() or [type(error).__name__])[0])
+    hint = ", or cast the column in the query (cast(y AS REAL))" if "mismatch" in said else ""
+    return InputError(
+        f"the database must answer the query, got {said}: set data.source.url, table, query or parameters{hint}"
+    )
