@@ -43,17 +43,20 @@ def resolve_settings(
     observed = arrays.n_observed(until)
     observed = observed[observed > 0]
     history = int(np.median(observed)) if len(observed) else 0
-    min_history = settings.min_history or _min_history(task, history)
+    needs_history = topology_of(settings.topology).needs_history
+    min_history = settings.min_history
+    if min_history is None:
+        min_history = _min_history(task, history) if needs_history else 0
     size = Size(history, int(np.maximum(observed - task.horizon - min_history + 1, 0).sum()))
-    counts = settings.head == "negative_binomial"
     seasonal = task.season_length > 1 and history >= 2 * task.season_length
     return replace(
         settings,
+        strategy=settings.strategy or topology_of(settings.topology).strategies[0],
         context_length=settings.context_length or _context_length(task, history),
         hidden_size=settings.hidden_size or _hidden_size(size),
         loss=settings.loss or default_loss(settings.head),
-        scaling=settings.scaling or ("mean_abs" if counts else "standard"),
-        residual=settings.residual or ("none" if counts else _residual(settings.transform, seasonal=seasonal)),
+        scaling=settings.scaling or _scaling(settings),
+        residual=settings.residual or _residual(settings, seasonal=seasonal),
         min_history=min_history,
         training=_training(settings.training, size, every_step=topology_of(settings.topology).every_step),
     )
@@ -71,8 +74,17 @@ def _require_transformable(settings: RecurrentSettings, arrays: SeriesArrays, un
         )
 
 
-def _residual(transform: str, *, seasonal: bool) -> str:
-    if transform_of(transform).lag != "none":
+def _scaling(settings: RecurrentSettings) -> str:
+    if not topology_of(settings.topology).needs_history:
+        return "panel"
+    return "mean_abs" if settings.head == "negative_binomial" else "standard"
+
+
+def _residual(settings: RecurrentSettings, *, seasonal: bool) -> str:
+    """Nothing where it would break counts, where no history is needed, and where differences are summed up anyway."""
+    if settings.head == "negative_binomial" or not topology_of(settings.topology).needs_history:
+        return "none"
+    if transform_of(settings.transform).lag != "none":
         return "none"
     return "seasonal_naive" if seasonal else "last_value"
 

@@ -70,7 +70,7 @@ class Forecasting:
             if h + 1 < self.horizon:
                 read_M1F = self.network.joined(rollout.inputs()[:, None], static_MS)
                 raw_M1P, states = self.network.advance(read_M1F[:, 0], rollout.future(), states)
-        return rollout.y().unflatten(0, (-1, N)).transpose(1, 2)
+        return rollout.y().reshape(-1, N, self.horizon).transpose(1, 2)
 
     def _autoregressive(self, windows: Windows, draws: Draws) -> Tensor:
         """In scaled units."""
@@ -85,7 +85,7 @@ class Forecasting:
             if h + 1 < self.horizon:
                 value_M1 = drawn[-1][:, None].float()
                 raw_M1P, states = self.network.advance(value_M1, future_MHK[:, h + 1 : h + 2], states)
-        return torch.stack(drawn, 1).unflatten(0, (-1, N)).transpose(1, 2)
+        return torch.stack(drawn, 1).reshape(-1, N, self.horizon).transpose(1, 2)
 
     def _drawn(self, raw_M1P: Tensor, spread_M1: Tensor, draws: Draws, h: int) -> Tensor:
         """One value of z for every path; (M,)."""

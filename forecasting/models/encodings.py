@@ -33,7 +33,7 @@ class Segments(nn.Module):
     def forward(self, inputs_BTF: Tensor, length_B: Tensor) -> tuple[Tensor, Tensor]:
         """Embedded segments (B, N, D), left-aligned, and how many each window has (B,)."""
         ended = end_aligned(inputs_BTF, length_B, self.stride)
-        segments_BND = torch.relu(self.embed(ended.unflatten(1, (-1, self.stride)).flatten(2)))
+        segments_BND = torch.relu(self.embed(ended.reshape(len(ended), -1, self.embed.in_features)))
         return segments_BND, -(-length_B // self.stride)
 
 

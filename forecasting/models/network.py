@@ -4,7 +4,7 @@ Axes: B batch, T context, F inputs of a step, A numeric and C categorical static
 covariates, P parameters of the head. All numbers are in the scaled units of each window.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -32,7 +32,9 @@ class Network(nn.Module):
         super().__init__()
         self.shape = shape
         sizes = embedding_sizes(shape)
-        self.embeddings = nn.ModuleList(make_embedding(n, size) for n, size in zip(shape.categories, sizes, strict=True))
+        self.embeddings = nn.ModuleList(
+            make_embedding(n, size) for n, size in zip(shape.categories, sizes, strict=True)
+        )
         self.head = head_of(shape.head)
         n_static = shape.n_static + sum(sizes)
         self.starts_state = shape.static == "state" and n_static > 0
@@ -40,7 +42,7 @@ class Network(nn.Module):
             self.first_states = FirstStates(n_static, shape)
         n_inputs = shape.n_inputs + (0 if self.starts_state else n_static)
         n_parameters = self.head.n_parameters(shape.quantile_levels)
-        self.topology = topology_of(shape.topology).module(shape, n_inputs, n_parameters)
+        self.topology: Any = topology_of(shape.topology).module(shape, n_inputs, n_parameters)
 
     def forward(self, inputs: Inputs, taught: Taught | None = None) -> Tensor:
         """Raw parameters of every step, which `distribution` reads.
@@ -50,8 +52,8 @@ class Network(nn.Module):
         context = self.context(inputs)
         if taught is None or self.shape.decoder != "autoregressive":
             raw: Tensor = self.topology(context)
-            return raw
-        raw = self.topology.taught(context, taught.truth_BH2, lambda raw_B1P: self._draw(raw_B1P, taught.spread_B1))
+        else:
+            raw = self.topology.taught(context, taught.truth_BH2, lambda raw_B1P: self._draw(raw_B1P, taught.spread_B1))
         return raw
 
     def begin(self, inputs: Inputs) -> tuple[Tensor, list[State]]:
@@ -77,9 +79,7 @@ class Network(nn.Module):
         """What the topology reads."""
         static_BS = self.static(inputs)
         states = self.first_states([static_BS] * self.shape.n_layers) if self.starts_state else None
-        return Context(
-            self.joined(inputs.steps_BTF, static_BS), inputs.length_B, static_BS, inputs.future_BJHK, states
-        )
+        return Context(self.joined(inputs.steps_BTF, static_BS), inputs.length_B, static_BS, inputs.future_BJHK, states)
 
     def joined(self, steps_BTF: Tensor, static_BS: Tensor) -> Tensor:
         """Steps as the topology reads them: static covariates beside each, unless they start the state."""

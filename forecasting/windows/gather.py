@@ -66,7 +66,7 @@ def gather(panel: Panel, series_B: Tensor, origin_B: Tensor, spec: WindowSpec, *
     y = reader.y(row_BT)
     level = _inside(transformed(y, reader.transform), inside_BT)
     units = _inside(reader.units(row_BT, level), inside_BT)
-    scale = scale_windows(spec.scaling, *units, causal=spec.every_step)
+    scale = scale_windows(spec.scaling, *units, causal=spec.every_step, panel=spec.panel)
     origins_BJ = row_BT if all_origins else origin_B[:, None]
     future = _future(panel, origins_BJ, spec.horizon)
     base = forecast_base(reader, origins_BJ, level, units, scale.level, spec)
@@ -78,7 +78,8 @@ def gather(panel: Panel, series_B: Tensor, origin_B: Tensor, spec: WindowSpec, *
         future if all_origins else future[:, 0],
     )
     refused_BT = y.known & inside_BT & ~level.known
-    usable = inside_BT & (level.known.cumsum(1) > 0) & (refused_BT.cumsum(1) == 0)
+    enough_BT = level.known.cumsum(1) > 0 if spec.needs_history else torch.ones_like(inside_BT)
+    usable = inside_BT & enough_BT & (refused_BT.cumsum(1) == 0)
     if all_origins:
         return Windows(inputs, base, scale.spread[..., None], scale.moves[..., None], usable, reader.transform)
     last = (length_B - 1)[:, None]

@@ -92,7 +92,11 @@ class Rollout:
         """At the newest step, from the window's first step on."""
         now = slice(self.begin, self.end)
         return scale_windows(
-            self.spec.scaling, self.units[:, now], self.units_known[:, now], causal=self.spec.every_step
+            self.spec.scaling,
+            self.units[:, now],
+            self.units_known[:, now],
+            causal=self.spec.every_step,
+            panel=self.spec.panel,
         )
 
 

@@ -44,14 +44,16 @@ class Scaler(NamedTuple):
     causal: Statistic | None
 
 
-def scale_windows(name: str, y_BT: Tensor, known_BT: Tensor, *, causal: bool) -> Scale:
+def scale_windows(
+    name: str, y_BT: Tensor, known_BT: Tensor, *, causal: bool, panel: tuple[float, float] = (0.0, 1.0)
+) -> Scale:
     """Scale of each window, (B, 1), or with `causal` of each step, (B, T); InputError where the scaler has no causal form."""
     require_scaler(name, causal=causal)
     scaler = SCALERS[name]
     statistic = scaler.causal if causal and scaler.causal else scaler.whole
     level, spread = statistic(torch.where(known_BT, y_BT, 0.0), known_BT)
-    if name == "none":
-        return Scale(level, spread, torch.ones_like(spread, dtype=torch.bool))
+    if name in ("none", "panel"):
+        return Scale(level + panel[0], spread * panel[1], torch.ones_like(spread, dtype=torch.bool))
     size = torch.where(known_BT, y_BT.abs(), 0.0)
     largest = size.cummax(1).values if causal else size.amax(1, keepdim=True)
     floor = torch.clamp(largest * _RELATIVE_FLOOR, min=_TINY)
@@ -159,6 +161,7 @@ def _last_value_causal(y: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
 
 SCALERS: dict[str, Scaler] = {
     "none": Scaler(_none, _none_causal),
+    "panel": Scaler(_none, _none_causal),  # level and spread of all series together, which `scale_windows` is given
     "mean_abs": Scaler(_mean_abs, _mean_abs_causal),
     "standard": Scaler(_standard, _standard_causal),
     "robust": Scaler(_robust, None),

@@ -12,7 +12,6 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from forecasting.errors import unknown
 from forecasting.models.cells import Recurrence, State
 from forecasting.models.shape import NetworkShape
 from forecasting.models.static import FirstStates
@@ -22,12 +21,6 @@ SAMPLING_SCHEDULES: dict[str, Callable[[float], float]] = {  # share of training
     "exponential": lambda done: (1 - 0.01**done) / (1 - 0.01),
     "inverse_sigmoid": lambda done: 1 / (1 + math.exp(-12 * (done - 0.5))),
 }
-
-
-def require_sampling_schedule(name: str) -> None:
-    """InputError for an unknown name."""
-    if name not in SAMPLING_SCHEDULES:
-        raise unknown("sampling_schedule", name, list(SAMPLING_SCHEDULES), "sampling_schedule of the forecaster")
 
 
 class AutoregressiveDecoder(nn.Module):
@@ -44,7 +37,8 @@ class AutoregressiveDecoder(nn.Module):
         self.out = nn.Linear(D, n_parameters)
         self.final, self.rise = shape.sampling, SAMPLING_SCHEDULES[shape.sampling_schedule]
         self.n_steps = shape.sampling_steps
-        self.register_buffer("step", torch.zeros((), dtype=torch.int64))  # of training; part of the saved state
+        self.step: Tensor  # of training; part of the saved state
+        self.register_buffer("step", torch.zeros((), dtype=torch.int64))
 
     def forward(
         self, start: list[Tensor], future_BHK: Tensor, truth_BH2: Tensor, draw: Callable[[Tensor], Tensor]

@@ -36,7 +36,7 @@ class ParallelDecoder(nn.Module):
         """Raw parameters of the horizon."""
         steps_BNE = self.steps(start[-1]).unflatten(-1, (self.n_steps, _STEP_FEATURES))
         filled = functional.pad(future_BHK, (0, 0, 0, self.n_steps * self.stride - self.horizon))
-        known_BNK = filled.unflatten(1, (self.n_steps, self.stride)).flatten(2)
+        known_BNK = filled.reshape(len(filled), self.n_steps, -1)
         hidden_BND = self.recurrence(torch.cat([known_BNK, steps_BNE], dim=2), self.bridge(start))[-1]
-        raw_BHP: Tensor = self.out(hidden_BND).unflatten(-1, (self.stride, -1)).flatten(1, 2)
+        raw_BHP: Tensor = self.out(hidden_BND).reshape(len(filled), self.n_steps * self.stride, -1)
         return raw_BHP[:, : self.horizon]
