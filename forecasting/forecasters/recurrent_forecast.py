@@ -91,7 +91,7 @@ class Forecasting:
         """One value of z for every path; (M,)."""
         uniform = draws.uniform(h, 1)
         forecast = self.network.distribution(raw_M1P.double(), spread_M1)
-        return forecast.sample(lambda: uniform().reshape(-1, 1, 1))[:, 0, 0]
+        return forecast.sample(lambda number: uniform(number).reshape(-1, 1, 1))[:, 0, 0]
 
 
 def _repeated(states: list[State], n: int) -> list[State]:

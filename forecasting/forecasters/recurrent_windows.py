@@ -20,6 +20,7 @@ from forecasting.windows.gather import gather, gather_targets
 from forecasting.windows.index import WindowIndex, build_index
 from forecasting.windows.panel import Panel
 from forecasting.windows.sampler import WindowSampler
+from forecasting.windows.scalers import PANEL, SCALERS
 from forecasting.windows.spec import N_STEP_INPUTS, WindowSpec
 
 
@@ -107,7 +108,7 @@ def spec_of(resolved: RecurrentSettings, task: Task, encoding: Encoding) -> Wind
 
 def _panel_scale(resolved: RecurrentSettings, encoding: Encoding) -> tuple[float, float]:
     """Level and spread of all series together; of counts the mean is the spread, and nothing is taken off."""
-    if resolved.scaling != "panel":
+    if resolved.scaling != PANEL:
         return 0.0, 1.0
     mean, spread = encoding.target.mean[0], encoding.target.spread[0]
     return (0.0, mean or 1.0) if resolved.head == "negative_binomial" else (mean, spread)
@@ -139,6 +140,7 @@ def shape_of(resolved: RecurrentSettings, task: Task, encoding: Encoding) -> Net
         sampling=resolved.scheduled_sampling,
         sampling_schedule=resolved.sampling_schedule,
         sampling_steps=resolved.training.max_steps or 1,
+        learned_affine=resolved.scaling in SCALERS and SCALERS[resolved.scaling].learned_affine,
     )
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from forecasting.errors import InputError
 from forecasting.models.heads import head_of
 from forecasting.models.topologies import topology_of
+from forecasting.windows.scalers import PANEL
 from forecasting.windows.transforms import transform_of
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ REFUSALS: dict[str, Refusal] = {
             s.head == "negative_binomial"
             and (
                 s.transform != "none"
-                or s.scaling not in (None, "mean_abs", "panel", "none")
+                or s.scaling not in (None, "mean_abs", PANEL, "none")
                 or s.residual not in (None, "none")
             )
         ),
@@ -107,8 +108,7 @@ REFUSALS: dict[str, Refusal] = {
     ),
     "nothing_of_the_history": Refusal(
         lambda s: (
-            s.topology == "one_to_many"
-            and (s.scaling not in (None, "panel", "none") or s.residual not in (None, "none"))
+            s.topology == "one_to_many" and (s.scaling not in (None, PANEL, "none") or s.residual not in (None, "none"))
         ),
         "one_to_many forecasts series without history, which have no scale and no last value of their own",
         ("scaling", "residual"),
@@ -116,7 +116,7 @@ REFUSALS: dict[str, Refusal] = {
     ),
     "panel_scale_of_levels": Refusal(
         lambda s: (
-            (s.scaling == "panel" or (s.scaling is None and s.topology == "one_to_many"))
+            (s.scaling == PANEL or (s.scaling is None and s.topology == "one_to_many"))
             and transform_of(s.transform).lag != "none"
         ),
         "scaling panel takes the level and spread of y over all series, not those of its differences",

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from forecasting.models.cells import State
 from forecasting.models.distributions import Distribution
 from forecasting.models.heads import head_of
+from forecasting.models.reversible import ReversibleAffine
 from forecasting.models.shape import Context, NetworkShape
 from forecasting.models.static import FirstStates, embedding_sizes, make_embedding
 from forecasting.models.topologies import topology_of
@@ -36,6 +37,7 @@ class Network(nn.Module):
             make_embedding(n, size) for n, size in zip(shape.categories, sizes, strict=True)
         )
         self.head = head_of(shape.head)
+        self.affine = ReversibleAffine() if shape.learned_affine else None
         n_static = shape.n_static + sum(sizes)
         self.starts_state = shape.static == "state" and n_static > 0
         if self.starts_state:
@@ -68,7 +70,8 @@ class Network(nn.Module):
 
     def distribution(self, raw: Tensor, spread: Tensor) -> Distribution:
         """Of every step (..., H), in scaled units; `spread` (..., 1) is the window's, in the unit of y."""
-        return self.head.make(raw, spread, self.shape.quantile_levels)
+        made = self.head.make(raw, spread, self.shape.quantile_levels)
+        return self.affine.undone(made) if self.affine else made
 
     def static(self, inputs: Inputs) -> Tensor:
         """Static covariates, categories embedded; (B, S)."""
@@ -83,6 +86,7 @@ class Network(nn.Module):
 
     def joined(self, steps_BTF: Tensor, static_BS: Tensor) -> Tensor:
         """Steps as the topology reads them: static covariates beside each, unless they start the state."""
+        steps_BTF = self.affine(steps_BTF) if self.affine else steps_BTF
         if self.starts_state or not static_BS.shape[1]:
             return steps_BTF
         return torch.cat([steps_BTF, static_BS[:, None].expand(-1, steps_BTF.shape[1], -1)], dim=2)
@@ -91,7 +95,7 @@ class Network(nn.Module):
         """A value of each step from torch's own random state; (B, 1)."""
         forecast = self.distribution(raw_B1P.double(), spread_B1)
         like = torch.empty_like(spread_B1, dtype=torch.float64)[..., None]
-        drawn = forecast.sample(lambda: torch.rand_like(like).clamp(1e-9, 1 - 1e-9))[..., 0]
+        drawn = forecast.sample(lambda _: torch.rand_like(like).clamp(1e-9, 1 - 1e-9))[..., 0]
         return drawn.to(raw_B1P.dtype)
 
 

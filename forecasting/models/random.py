@@ -21,17 +21,21 @@ class Draws:
         path_N = torch.arange(1, n_paths + 1, device=key_B.device)
         self.key_BN = _mixed(key_B[:, None] + path_N * _GOLDEN)
 
-    def uniform(self, first_step: int, n_steps: int) -> Callable[[], Tensor]:
-        """A source for these steps: each call is a further round of (B, S, N), float64."""
+    def uniform(self, first_step: int, n_steps: int) -> Callable[[int], Tensor]:
+        """A source for these steps: numbers of any round, (B, S, N), float64."""
         step_S = torch.arange(first_step + 1, first_step + n_steps + 1, device=self.key_BN.device)
         state = _mixed(self.key_BN[:, None] + step_S[:, None] * _GOLDEN)
 
-        def fresh() -> Tensor:
-            nonlocal state
-            state = state + _GOLDEN
-            return (_right(_mixed(state), 11).double() + 0.5) * 2.0**-53
+        def of_round(number: int) -> Tensor:
+            counted = _mixed(state + _signed((number + 1) * _GOLDEN))
+            return (_right(counted, 11).double() + 0.5) * 2.0**-53
 
-        return fresh
+        return of_round
+
+
+def _signed(number: int) -> int:
+    """As int64 wraps it around."""
+    return (number + (1 << 63)) % (1 << 64) - (1 << 63)
 
 
 def _mixed(x: Tensor) -> Tensor:

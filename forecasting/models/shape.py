@@ -33,6 +33,7 @@ class NetworkShape:
     sampling: float = 0.0  # probability at the end of training that a decoder reads its own draw, not the truth
     sampling_schedule: str = "linear"
     sampling_steps: int = 1  # over which the probability rises
+    learned_affine: bool = False  # the learned part of reversible instance normalisation
 
 
 class Context(NamedTuple):

@@ -16,6 +16,7 @@ from forecasting.errors import InputError, unknown
 
 _RELATIVE_FLOOR = 1e-6  # of the largest |y| seen: the rounding of float32 stays below it
 _TINY = 1e-300
+PANEL = "panel"  # scaling by constants of the fit, which a series without history has too
 
 
 class Scale(NamedTuple):
@@ -38,21 +39,28 @@ Statistic = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]  # y, known -> lev
 
 
 class Scaler(NamedTuple):
-    """`causal` is None where no statistic of step t from the steps up to it is offered."""
+    """`causal` is None where no statistic of step t from the steps up to it is offered.
+
+    With `learned_affine` the network moves what is scaled by two learned numbers and its forecasts back (see `reversible`).
+    """
 
     whole: Statistic
     causal: Statistic | None
+    learned_affine: bool = False
 
 
 def scale_windows(
     name: str, y_BT: Tensor, known_BT: Tensor, *, causal: bool, panel: tuple[float, float] = (0.0, 1.0)
 ) -> Scale:
-    """Scale of each window, (B, 1), or with `causal` of each step, (B, T); InputError where the scaler has no causal form."""
+    """Scale of each window, (B, 1), or with `causal` of each step, (B, T); InputError where the scaler has no causal form.
+
+    `panel` is the level and spread of all series together, for the scaling of that name.
+    """
     require_scaler(name, causal=causal)
-    scaler = SCALERS[name]
+    scaler = SCALERS["none" if name == PANEL else name]
     statistic = scaler.causal if causal and scaler.causal else scaler.whole
     level, spread = statistic(torch.where(known_BT, y_BT, 0.0), known_BT)
-    if name in ("none", "panel"):
+    if name in ("none", PANEL):
         return Scale(level + panel[0], spread * panel[1], torch.ones_like(spread, dtype=torch.bool))
     size = torch.where(known_BT, y_BT.abs(), 0.0)
     largest = size.cummax(1).values if causal else size.amax(1, keepdim=True)
@@ -63,8 +71,10 @@ def scale_windows(
 
 def require_scaler(name: str, *, causal: bool) -> None:
     """InputError for an unknown name, or for one that would scale a step by later ones where every step is an origin."""
+    if name == PANEL:
+        return
     if name not in SCALERS:
-        raise unknown("scaling", name, list(SCALERS), "scaling of the forecaster")
+        raise unknown("scaling", name, [*SCALERS, PANEL], "scaling of the forecaster")
     if causal and SCALERS[name].causal is None:
         known = [known for known, scaler in SCALERS.items() if scaler.causal]
         raise InputError(
@@ -129,6 +139,9 @@ def _standard(y: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _standard_causal(y: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
+    """Sums of squares around the first known value, which is one of those counted: so what is lost to rounding in
+    E[x^2] - E[x]^2 stays below T^2 roundings of the variance itself, far from zero and after jumps alike.
+    """
     first = _first_known(y, known)  # a step before the first known one has count 0 and reads level 0 + nothing
     moved = torch.where(known, y - first, 0.0)
     count = known.cumsum(1)
@@ -161,9 +174,9 @@ def _last_value_causal(y: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
 
 SCALERS: dict[str, Scaler] = {
     "none": Scaler(_none, _none_causal),
-    "panel": Scaler(_none, _none_causal),  # level and spread of all series together, which `scale_windows` is given
     "mean_abs": Scaler(_mean_abs, _mean_abs_causal),
     "standard": Scaler(_standard, _standard_causal),
     "robust": Scaler(_robust, None),
     "last_value": Scaler(_last_value, _last_value_causal),
+    "reversible": Scaler(_standard, _standard_causal, learned_affine=True),
 }

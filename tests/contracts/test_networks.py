@@ -19,7 +19,8 @@ from tests.forecasters.panels import last_origins, panel
 H, M = 7, 7
 TASK = Task(H, (0.1, 0.5, 0.9), M, non_negative=True)
 NONE = Origins(*[np.zeros(0, dtype=np.int64)] * 3)
-ALL = list(product(sorted(CELLS), sorted(TOPOLOGIES)))
+READERS = [name for name, row in TOPOLOGIES.items() if row.reads_window]
+ALL = list(product(sorted(CELLS), READERS))
 
 
 def shops(n_series: int = 12, length: int = 140) -> SeriesArrays:

@@ -43,7 +43,9 @@ def name_of(changes: dict[str, Any]) -> str:
     """Such as gru-many_to_one-recursive-normal-steps."""
     way = changes.get("decoder") or changes.get("strategy")
     direction = ["bidirectional"] if changes.get("bidirectional") else []
-    return "-".join([changes["cell"], changes["topology"], str(way), changes["head"], changes["encoding"].kind, *direction])
+    return "-".join(
+        [changes["cell"], changes["topology"], str(way), changes["head"], changes["encoding"].kind, *direction]
+    )
 
 
 def waves(head: str = "quantiles", n_series: int = 6, length: int = 80) -> SeriesArrays:
@@ -64,7 +66,14 @@ def waves(head: str = "quantiles", n_series: int = 6, length: int = 80) -> Serie
 def fitted(arrays: SeriesArrays, steps: int, seed: int = 4, **changes: Any) -> RecurrentForecaster:
     """A small network after `steps` steps, on all but the last horizon of each series."""
     training = TrainingSettings(max_steps=steps, batch_size=32, learning_rate=0.02)
-    defaults = {"context_length": 16, "hidden_size": 12, "min_history": 9, "n_paths": 20, "residual": "none", "training": training}
+    defaults = {
+        "context_length": 16,
+        "hidden_size": 12,
+        "min_history": 9,
+        "n_paths": 20,
+        "residual": "none",
+        "training": training,
+    }
     if changes.get("topology") == "one_to_many":
         defaults["min_history"] = 0
     forecaster = RecurrentForecaster(RecurrentSettings("net", **(defaults | changes)), TASK, seed, "cpu")
