@@ -36,7 +36,7 @@ class Ingested:
 def ingest(config: Config, paths: Paths, *, dry_run: bool = False) -> Ingested:
     """Read, check, grid and publish; InputError for an unusable source, LimitError past `max_quarantined`: nothing written."""
     data = config.data
-    freq = parse_freq(data.freq)
+    freq = parse_freq(data.freq, data.timezone)
     checked = check_series(
         data.source.read(),
         freq,
@@ -44,12 +44,13 @@ def ingest(config: Config, paths: Paths, *, dry_run: bool = False) -> Ingested:
         data.covariates.static,
         data.covariates.past,
         data.covariates.known_future,
+        aggregate=data.aggregate,
+        future=None if data.future is None else data.future.read((UNIQUE_ID, DS)),
     )
     account = {
         "n_input": checked.n_series,
         "n_quarantined": checked.n_quarantined,
-        "reasons": dict(checked.quarantine.group_by("reason").len().sort("reason").iter_rows()),
-        "notes": checked.notes,
+        "account": checked.account,
     }
     require_few_quarantined(checked, data.quality)
     frame = to_grid(checked.frame, freq)

@@ -18,9 +18,10 @@ def to_grid(frame: pl.DataFrame, freq: Frequency, phase: int | None = None) -> p
     """Every period from a series' first observed y to its last row, sorted by (unique_id, ds); columns and types
     unchanged.
 
-    `phase` is that of all series where `frame` holds some of them. Series without any observed y give no rows. Raises InputError where two rows of a series lie in one period, and
-    where single far-off stamps would make the grid explode.
+    `phase` is that of all series where `frame` holds some of them. Series without any observed y give no rows. Raises
+    InputError where two rows of a series lie in one period, and where single far-off stamps would make the grid explode.
     """
+    freq = freq.of_type(frame.schema[DS])
     phase = freq.phase(frame[DS]) if phase is None else phase
     rows = frame.with_columns(freq.ordinal(pl.col(DS)).alias(_ORDINAL))
     spans = rows.group_by(UNIQUE_ID).agg(
