@@ -42,7 +42,7 @@ def arrays_of(stored: dict[str, Any]) -> SeriesArrays:
     made = panel(series, TASK.horizon)
     return replace(
         made,
-        past=np.array(visits, dtype=float).reshape(len(visits), -1).T.reshape(len(made.y), len(visits)),
+        past=np.array(visits, dtype=float).reshape(len(visits), len(made.y)).T,
         known_future=np.array(stored["promotion"], dtype=float)[:, None],
         static_numeric=np.array(stored["size"], dtype=float)[:, None],
         static_categories=np.array(stored["type"], dtype=object)[:, None],
