@@ -11,7 +11,7 @@ from forecasting.forecasters.protocol import Task
 from forecasting.forecasters.recurrent_forecast import Forecasting
 from forecasting.models.random import Draws
 from forecasting.series.arrays import FloatArray, IntArray, Origins, SeriesArrays
-from forecasting.training.losses import pinball
+from forecasting.training.losses import masked_mean, quantile_errors
 from forecasting.windows.reading import read_actual
 
 MOST_PATHS = 50  # of an origin where steps are drawn one by one; an eighth of the origins then
@@ -45,7 +45,7 @@ class Validation:
         scored = np.isfinite(unit) & (unit > 0)
         inner, unit = inner.take(scored), unit[scored]
         self.forecasting, self.device = forecasting, forecasting.panel.device
-        self.levels = torch.tensor(task.quantile_levels, dtype=torch.float64, device=self.device)
+        self.levels = task.quantile_levels
         self.series, self.row, self.limit = (
             torch.from_numpy(x).to(self.device) for x in (inner.series, inner.row, limit[inner.series])
         )
@@ -69,8 +69,16 @@ class Validation:
         ahead = torch.arange(1, self.forecasting.horizon + 1, device=self.device)
         actual = read_actual(self.forecasting.panel, series, row[:, None] + ahead, self.limit[part])
         mask = actual.known & usable[:, None]
-        loss = pinball(quantiles / unit[..., None], actual.y / unit, mask, self.levels)
-        return loss, int(mask.sum())
+        errors = quantile_errors(quantiles / unit[..., None], actual.y / unit, self.levels)
+        return masked_mean(errors, mask), int(mask.sum())
+
+
+def naive_errors(arrays: SeriesArrays, limit: IntArray, season_length: int) -> FloatArray:
+    """`naive_error` of each series up to its row `limit`, NaN where that is -1; (S,)."""
+    errors = np.full(arrays.n_series, np.nan)
+    for s in np.flatnonzero(limit >= 0):
+        errors[s] = naive_error(arrays.history(int(s), int(limit[s])), season_length)
+    return errors
 
 
 def naive_error(history: FloatArray, season_length: int) -> float:

@@ -85,6 +85,7 @@ class Recurrence(nn.Module):
         self.layers = nn.ModuleList(row.make(width, hidden_size) for width in widths)
         self.backward_layers = nn.ModuleList(row.make(width, hidden_size) for width in widths if bidirectional)
         self.dropout = nn.Dropout(dropout)
+        self.bptt_length: int | None = None  # steps through which gradients reach back; None: all
 
     def forward(
         self, inputs_BTF: Tensor, states: list[State] | None = None, length_B: Tensor | None = None
@@ -98,9 +99,9 @@ class Recurrence(nn.Module):
         back = _backwards(inputs_BTF, length_B) if len(self.backward_layers) else None
         for n, layer in enumerate(self.layers):
             state = None if states is None else states[n]
-            hidden_BTE, _ = layer(below, state)
+            hidden_BTE = self._run(layer, below, state)
             if back is not None:
-                reverse_BTD, _ = self.backward_layers[n](_along(below, back), state)
+                reverse_BTD = self._run(self.backward_layers[n], _along(below, back), state)
                 hidden_BTE = torch.cat([hidden_BTE, _along(reverse_BTD, back)], dim=2)
             below = self._above(n, below, hidden_BTE)
             outputs.append(below)
@@ -110,6 +111,24 @@ class Recurrence(nn.Module):
         """What a layer gives once the whole window is read, in each direction; (B, E)."""
         forward_BD = at_last_step(hidden_BTE[..., : self.hidden_size], length_B)
         return torch.cat([forward_BD, hidden_BTE[:, 0, self.hidden_size :]], dim=1)
+
+    def _run(self, layer: nn.Module, inputs_BTF: Tensor, state: State | None) -> Tensor:
+        """One layer over all steps; while gradients are wanted in chunks of `bptt_length`, counted from the newest step.
+
+        The state is carried from chunk to chunk, gradients are not: truncated back-propagation through time (Williams &
+        Peng 1990). What comes out is the same, only how far back a gradient reaches is bounded.
+        """
+        T, length = inputs_BTF.shape[1], self.bptt_length
+        if length is None or length >= T or not torch.is_grad_enabled():
+            whole: Tensor = layer(inputs_BTF, state)[0]
+            return whole
+        chunks = []
+        oldest = T % length or length
+        for chunk_BSF in torch.split(inputs_BTF, [oldest] + [length] * ((T - oldest) // length), dim=1):
+            hidden_BSD, after = layer(chunk_BSF, state)
+            state = (after[0].detach(), after[1].detach()) if isinstance(after, tuple) else after.detach()
+            chunks.append(hidden_BSD)
+        return torch.cat(chunks, dim=1)
 
     def step(self, input_BF: Tensor, states: list[State] | None) -> tuple[Tensor, list[State]]:
         """One step further in one direction: what the top layer gives, (B, D), and the states of all layers after it."""
