@@ -6,12 +6,17 @@ from pathlib import Path
 from typing import Any
 
 from forecasting.errors import InputError, unknown
+from forecasting.forecasters import ensemble
 from forecasting.forecasters.local import load as load_baseline
 from forecasting.forecasters.protocol import Forecaster
 from forecasting.forecasters.recurrent import load as load_network
 from forecasting.forecasters.recurrent_state import FORMAT as RECURRENT_FORMAT
 
-_FORMATS = {"baseline": 1, "recurrent": RECURRENT_FORMAT}  # the newest format of each kind; older ones are read too
+_FORMATS = {
+    "baseline": 1,
+    "ensemble": ensemble.FORMAT,
+    "recurrent": RECURRENT_FORMAT,
+}  # the newest format of each kind; older ones are read too
 
 
 def load_forecaster(folder: Path, device: str = "cpu", workers: int = 1, memory: Path | None = None) -> Forecaster:
@@ -22,6 +27,8 @@ def load_forecaster(folder: Path, device: str = "cpu", workers: int = 1, memory:
     InputError where the folder holds none, or one of a format or kind that this version does not know.
     """
     state = read_state(folder)
+    if state["kind"] == "ensemble":
+        return ensemble.load(folder, state, device)
     if state["kind"] == "recurrent":
         return load_network(folder, device)
     return load_baseline(folder, workers, memory)

@@ -51,12 +51,14 @@ def resolve_settings(
         min_history = _min_history(task, history) if needs_history else 0
     size = Size(history, int(np.maximum(observed - task.horizon - min_history + 1, 0).sum()))
     seasonal = task.season_length > 1 and history >= 2 * task.season_length
-    context_length = settings.context_length or _context_length(task, history)
+    # one network has one context; an ensemble resolved as a whole gets its first member's
+    context_length = settings.context_length or next(iter(settings.context_lengths), _context_length(task, history))
     training = _training(settings.training, size, every_step=topology_of(settings.topology).every_step)
     return replace(
         settings,
         strategy=settings.strategy or topology_of(settings.topology).strategies[0],
         context_length=context_length,
+        context_lengths=[],
         hidden_size=settings.hidden_size or _hidden_size(size),
         loss=settings.loss or default_loss(settings.head),
         scaling=settings.scaling or _scaling(settings),

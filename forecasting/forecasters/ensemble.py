@@ -16,10 +16,10 @@ import numpy as np
 from forecasting.errors import DivergedError
 from forecasting.forecasters.calibration import Calibration, fit_calibration
 from forecasting.forecasters.protocol import FitReport, Forecast, Progress, Task, failed_forecast
-from forecasting.forecasters.recurrent import RecurrentForecaster
+from forecasting.forecasters.recurrent import Mask, RecurrentForecaster
 from forecasting.forecasters.recurrent import load as load_network
-from forecasting.forecasters.recurrent_settings import RecurrentSettings
-from forecasting.series.arrays import Origins, SeriesArrays
+from forecasting.forecasters.recurrent_settings import RecurrentSettings, settings_from_dict
+from forecasting.series.arrays import FloatArray, Origins, SeriesArrays
 
 FORMAT = 1
 _SEED_STEP = 7919  # a prime, so that members of forecasters whose seeds lie close do not share one
@@ -34,7 +34,7 @@ class Member(NamedTuple):
 
 def members_of(settings: RecurrentSettings, seed: int) -> list[Member]:
     """One member per context length and seed; the first has the seed of the forecaster."""
-    lengths = settings.context_lengths or [settings.context_length]
+    lengths: Sequence[int | None] = settings.context_lengths or [settings.context_length]
     each = [replace(settings, context_length=length, context_lengths=[], n_seeds=1) for length in lengths]
     return [Member(s, seed + i * _SEED_STEP) for i in range(settings.n_seeds) for s in each]
 
@@ -94,6 +94,18 @@ class EnsembleForecaster:
             return combined
         return self.calibration.apply(combined, arrays, origins, self.task)
 
+    def sample_paths(
+        self, arrays: SeriesArrays, origins: Origins, n_paths: int, on_progress: Progress
+    ) -> tuple[FloatArray, Mask]:
+        """Paths of all members side by side (O, H, N), and which origins every member can forecast (O,); not calibrated.
+
+        InputError where a member's head cannot be drawn from.
+        """
+        each = -(-n_paths // len(self.members))
+        drawn = [member.sample_paths(arrays, origins, each, on_progress) for member in self.members]
+        usable = np.logical_and.reduce([able for _, able in drawn])
+        return np.concatenate([paths for paths, _ in drawn], axis=2)[..., :n_paths], usable
+
     def notes(self) -> dict[str, Any]:
         """What the record should say of the ensemble."""
         return {
@@ -127,16 +139,10 @@ class EnsembleForecaster:
 def load(folder: Path, state: dict[str, Any], device: str = "cpu") -> EnsembleForecaster:
     """A saved ensemble, ready to forecast; `state` is its forecaster.json."""
     members = [load_network(folder / "members" / str(i), device) for i in range(state["n_members"])]
-    settings = replace(members[0].settings, **_own(state["settings"]))
-    ensemble = EnsembleForecaster(settings, members[0].task, members, device)
+    ensemble = EnsembleForecaster(settings_from_dict(state["settings"]), members[0].task, members, device)
     if state["calibration"] is not None:
         ensemble.calibration = Calibration.from_dict(state["calibration"])
     return ensemble
-
-
-def _own(settings: dict[str, Any]) -> dict[str, Any]:
-    """The settings that are the ensemble's and not its members'."""
-    return {key: settings[key] for key in ("name", "n_seeds", "context_length", "context_lengths", "calibrate")}
 
 
 def _median(forecasts: Sequence[Forecast], task: Task, n_origins: int) -> Forecast:

@@ -23,7 +23,7 @@ _CHOICES = {
     "static": ("steps", "state"),
     "sampling_schedule": tuple(SAMPLING_SCHEDULES),
 }
-_LEAST = {"context_length": 1, "hidden_size": 1, "n_layers": 1, "n_paths": 2, "min_history": 0}
+_LEAST = {"context_length": 1, "hidden_size": 1, "n_layers": 1, "n_paths": 2, "min_history": 0, "n_seeds": 1}
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,8 @@ class RecurrentSettings:
     """One network. context_length in steps; hidden_size per layer; min_history in observed values before an origin.
 
     `scheduled_sampling` is the probability, at the end of training, that an autoregressive decoder reads its own draw;
-    `n_paths` sample paths make the quantiles where steps are drawn one by one.
+    `n_paths` sample paths make the quantiles where steps are drawn one by one. `n_seeds` networks, or as many for each of
+    `context_lengths`, are combined by the median; `calibrate` moves their quantiles by what they missed on inner cutoffs.
     """
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012 - read by pydantic where the config file is parsed
@@ -67,6 +68,7 @@ class RecurrentSettings:
     bidirectional: bool = False
     encoding: EncodingSettings = field(default_factory=EncodingSettings)
     context_length: int | None = None
+    context_lengths: list[int] = field(default_factory=list)
     hidden_size: int | None = None
     n_layers: int = 1
     residual_layers: bool = False
@@ -80,6 +82,8 @@ class RecurrentSettings:
     n_paths: int = 200
     training: TrainingSettings = field(default_factory=TrainingSettings)
     min_history: int | None = None
+    n_seeds: int = 1
+    calibrate: bool = True
 
     def __post_init__(self) -> None:
         cell_of(self.cell)
@@ -105,6 +109,14 @@ class RecurrentSettings:
             raise InputError(
                 f"scheduled_sampling must lie in [0, 1], got {self.scheduled_sampling}: set scheduled_sampling of "
                 f"forecaster {self.name}"
+            )
+        if self.context_lengths and self.context_length is not None:
+            raise InputError(
+                f"context_length and context_lengths exclude each other, got both: remove one of forecaster {self.name}"
+            )
+        if any(length < 1 for length in self.context_lengths):
+            raise InputError(
+                f"context_lengths must be at least 1, got {self.context_lengths}: set them of forecaster {self.name}"
             )
         require_possible(self)
 

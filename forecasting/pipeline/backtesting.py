@@ -18,8 +18,7 @@ from forecasting.evaluation.slices import origin_groups, slices_for
 from forecasting.forecasters.baselines import BASELINES, BaselineSettings
 from forecasting.forecasters.catalog import state_digest
 from forecasting.pipeline.backtest_jobs import CheckJob, ChunkJob, DetailJob, Job, Scoring, chunks_of, stage_of, work
-from forecasting.pipeline.fitting import resolved_settings
-from forecasting.pipeline.jobs import train
+from forecasting.pipeline.members import fit_forecasters, fitted_members
 from forecasting.pipeline.reporter import listening
 from forecasting.pipeline.tested import Model, Tested
 from forecasting.series.arrays import Origins
@@ -273,17 +272,17 @@ def _refitted(run: "Run", networks: list[Model]) -> list[Model]:
     recipes, owners = [], []
     for model in networks:
         assert model.recipe is not None
-        settings = resolved_settings(run.trained[model.name])
+        members = fitted_members(run.trained[model.name], stop=False)
         for window in windows:
             until = run.origins.take(run.origins.window == window)
             inner = inner_origins(
                 as_of(run.arrays, until), until, run.task.horizon, run.config.tuning.inner_windows, run.step_size
             )
             rows = hashlib.sha256(until.row.tobytes()).hexdigest()
-            inputs = model.recipe.inputs | {"settings": asdict(settings), "until": rows}
-            recipes.append(replace(model.recipe, inputs=inputs, settings=settings, until=until, inner=inner))
+            inputs = model.recipe.inputs | {"until": rows}
+            recipes.append(replace(model.recipe, inputs=inputs, members=members, until=until, inner=inner))
             owners.append((model.name, window))
-    results = run.run_missing("train", train, recipes, [f"{name} again at cutoff {w}" for name, w in owners])
+    results = fit_forecasters(run, recipes, [f"{name} again at cutoff {w}" for name, w in owners])
     fits = {owner: result for owner, result in zip(owners, results, strict=True) if "failed" not in result.summary}
     return [
         replace(

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from forecasting.forecasters.recurrent_settings import RecurrentSettings, settings_from_dict
-from forecasting.pipeline.jobs import TrainJob, train
+from forecasting.forecasters.recurrent_settings import RecurrentSettings
+from forecasting.pipeline.jobs import TrainJob
+from forecasting.pipeline.members import fit_forecasters, fitted_members
 from forecasting.pipeline.plan import seed_of
 from forecasting.pipeline.reporter import listening
-from forecasting.processes import run_jobs
 from forecasting.series.arrays import Origins
 from forecasting.series.cutoffs import last_origins
 from forecasting.stages import StageResult, key_of
@@ -90,11 +90,6 @@ def train_jobs(run: "Run") -> list[TrainJob]:
     return made
 
 
-def resolved_settings(result: StageResult) -> RecurrentSettings:
-    """Settings as the evaluated fit had them: more rows must not change what adapts to their number."""
-    return settings_from_dict(result.summary["resolved"])
-
-
 def final_job(run: "Run", champion: str) -> StageResult:
     """The state of a promoted network that is served: fitted once more on all rows, or the evaluated one as it is."""
     recipe, evaluated = run.recipes[champion], run.trained[champion]
@@ -104,17 +99,13 @@ def final_job(run: "Run", champion: str) -> StageResult:
     nothing = np.zeros(0, dtype=np.int64)
     job = replace(
         recipe,
-        settings=resolved_settings(evaluated),
+        members=fitted_members(evaluated, stop=True),
+        calibration=evaluated.summary["calibration"],
         inputs=recipe.inputs | {"final": True, "evaluated": evaluated.key},
         until=until,
         inner=Origins(nothing, nothing, nothing),
-        stop_after=int(evaluated.summary["best_step"]),
     )
-    tell = listening().progress
-    (result,) = run_jobs(
-        train, [job], 1, on_progress=lambda _, done, total, text: tell(f"final fit {champion}", done, total, text)
-    )
-    assert isinstance(result, StageResult)
+    (result,) = fit_forecasters(run, [job], [f"final fit {champion}"])
     if "failed" in result.summary:
         listening().warn(f"the final fit of {champion} failed ({result.summary['failed']}): the evaluated one serves")
         return evaluated

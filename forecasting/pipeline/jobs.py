@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from forecasting.errors import DivergedError
-from forecasting.evaluation.selection import inner_score
 from forecasting.forecasters.checkpoints import CheckpointFolder
 from forecasting.forecasters.protocol import Task
 from forecasting.forecasters.recurrent import RecurrentForecaster
@@ -18,15 +17,27 @@ from forecasting.forecasters.recurrent_settings import RecurrentSettings
 from forecasting.series.arrays import Origins
 from forecasting.series.as_of import as_of
 from forecasting.series.dataset import Dataset
-from forecasting.stages import StageResult, StageStore, write_json
+from forecasting.stages import StageResult, StageStore
 from forecasting.training.devices import resolve
 
 WorkerProgress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True)
+class FittedMember:
+    """One network of a forecaster: its settings, its seed, and the step at which a further fit ends (null: it looks)."""
+
+    settings: RecurrentSettings
+    seed: int
+    stop_after: int | None
+
+
+@dataclass(frozen=True)
 class TrainJob:
-    """Fit one network on rows up to `until`; without inner cutoffs for exactly `stop_after` steps."""
+    """Fit one forecaster, or one network of it, on rows up to `until`; without inner cutoffs for `stop_after` steps.
+
+    `members` and `calibration` come from an earlier fit that is done again on more rows.
+    """
 
     inputs: dict[str, Any]  # what the result depends on
     store: Path
@@ -41,10 +52,12 @@ class TrainJob:
     seed: int
     device: str
     serving: dict[str, Any]  # how a served copy reads the series
+    members: tuple[FittedMember, ...] = ()
+    calibration: dict[str, Any] | None = None
 
 
 def train(job: TrainJob, progress: WorkerProgress) -> StageResult:
-    """The fitted network's state folder; a fit that diverged leaves a result that says so. Goes on where a kill stopped it."""
+    """The state folder of one fitted network; a fit that diverged leaves a result that says so. Goes on where a kill stopped it."""
 
     store = StageStore(job.store)
 
@@ -58,13 +71,11 @@ def train(job: TrainJob, progress: WorkerProgress) -> StageResult:
         except DivergedError as error:
             return {"failed": f"diverged: {error}", "history": error.history}
         forecaster.save(folder / "state")
-        write_json(folder / "state" / "serving.json", job.serving)
-        score = inner_score(forecaster, job.fallback, arrays, job.inner, job.metric) if len(job.inner) else None
         return {
             "best_step": report.best_step,
             "best_loss": report.best_loss,
             "fit_seconds": report.seconds,
-            "inner_score": score,
+            "seed": job.seed,
             "history": report.history,
             "profiles": report.profiles,
             "resolved": asdict(forecaster.resolved or job.settings),

@@ -21,9 +21,10 @@ from forecasting.forecasters.baselines import BaselineSettings
 from forecasting.forecasters.catalog import state_digest
 from forecasting.forecasters.local import LocalForecaster
 from forecasting.forecasters.recurrent_settings import RecurrentSettings, settings_from_dict
-from forecasting.pipeline import ingestion, jobs, tables, windowing
+from forecasting.pipeline import ingestion, tables, windowing
 from forecasting.pipeline.backtesting import backtest_models, groups_of, models_of, naive2_of
 from forecasting.pipeline.fitting import final_job, train_jobs, tune_jobs
+from forecasting.pipeline.members import fit_forecasters
 from forecasting.pipeline.paths import Paths
 from forecasting.pipeline.plan import data_inputs, reading_of, recipe_of, task_of
 from forecasting.pipeline.recording import Recording
@@ -130,7 +131,7 @@ class Run:
         def work() -> Summary:
             todo = train_jobs(self)
             names = [job.settings.name for job in todo]
-            results = self.run_missing("train", jobs.train, todo, names)
+            results = fit_forecasters(self, todo, names)
             self.recipes = dict(zip(names, todo, strict=True))
             self.trained: dict[str, StageResult] = dict(zip(names, results, strict=True))
             for name, result in self.trained.items():

@@ -1,0 +1,68 @@
+"""An ensemble through the whole pipeline: members trained apart, found again, fitted once more, served."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from forecasting.config import parse_config
+from forecasting.evaluation.backtest import backtest
+from forecasting.forecasters.catalog import load_forecaster
+from forecasting.pipeline import open_run
+from forecasting.pipeline.fitting import final_job
+from forecasting.series.cutoffs import evaluation_origins
+from tests.conftest import tiny_config
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("ensembles")
+
+
+def config_of(workspace: Path) -> dict:
+    raw = tiny_config(workspace / "workspace", workers=2)
+    network = raw["forecasters"][0]
+    del network["context_length"]
+    raw["forecasters"] = [network | {"context_lengths": [7, 14], "n_seeds": 2}]
+    raw["tuning"] = {"n_trials": 0}
+    return raw
+
+
+def test_members_are_trained_apart_and_fitted_once_more_together(workspace: Path):
+    config = parse_config(config_of(workspace))
+    with open_run(config) as run:
+        run.train()
+        assert not run.done["train"]["reused"]
+        evaluated = run.trained["gru_seq"]
+        final = final_job(run, "gru_seq")
+    assert len(list((config.workspace / "tiny" / "stages" / "train").iterdir())) == 8  # four, and four on all rows
+    served = load_forecaster(final.folder / "state")
+    assert sorted(m.resolved.context_length for m in served.members) == [7, 7, 14, 14]
+    assert [m["resolved"] for m in final.summary["members"]] == [m["resolved"] for m in evaluated.summary["members"]]
+    with open_run(config) as run:
+        run.train()
+        assert run.done["train"]["reused"]
+        assert run.trained["gru_seq"].key == evaluated.key
+
+
+@pytest.mark.slow
+def test_calibrated_coverage_is_nominal_at_every_step(tmp_path: Path):
+    horizon = 7
+    raw = config_of(tmp_path)
+    raw["data"]["source"] = {"kind": "simulated", "n_series": 1500, "n_days": 220, "seed": 4, "horizon_rows": 7}
+    raw["task"] = {"horizon": horizon, "quantile_levels": [0.1, 0.25, 0.5, 0.75, 0.9]}
+    raw["tuning"] = {"n_trials": 0, "inner_windows": 4}
+    raw["forecasters"][0]["training"] = {"max_steps": 200, "batch_size": 128}
+    raw["evaluation"] = {"n_windows": 4, "step_size": 7}
+    with open_run(parse_config(raw)) as run:
+        run.train()
+        forecaster = load_forecaster(run.trained["gru_seq"].folder / "state")
+        origins = evaluation_origins(run.arrays, horizon, 4, 7, run.reading.align)
+        frame, _ = backtest(forecaster, "naive", run.arrays, origins, "run", lambda *_: None)
+        actual = run.arrays.targets(origins, horizon).ravel()
+    known = np.isfinite(actual)
+    for low, high, nominal in (("q10", "q90", 0.8), ("q25", "q75", 0.5)):
+        inside = (frame[low].to_numpy() <= actual) & (actual <= frame[high].to_numpy())
+        for step in range(horizon):
+            of_step = known & (np.arange(len(actual)) % horizon == step)
+            assert inside[of_step].mean() == pytest.approx(nominal, abs=0.02), (nominal, step + 1)
