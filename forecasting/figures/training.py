@@ -11,8 +11,11 @@ X_TITLE = "optimizer step"
 def loss_curves(history: pl.DataFrame) -> go.Figure:
     """Training (thin) and validation loss (thick, best look circled) from columns model, step, train_loss, valid_loss.
 
-    Losses are in scaled units; nulls are steps at which nothing was measured. Steep falls get a logarithmic axis.
+    Losses are in scaled units; nulls, or a column that is not there, are what was not measured. Steep falls get a
+    logarithmic axis.
     """
+    absent = [name for name in ("train_loss", "valid_loss") if name not in history.columns]
+    history = history.with_columns(pl.lit(None, pl.Float64).alias(name) for name in absent)
     figure = go.Figure()
     for place, model in enumerate(history["model"].unique(maintain_order=True)):
         part = history.filter(pl.col("model") == model).sort("step")

@@ -213,7 +213,7 @@ class Recording:
             tags = {"forecasting.state_digest": state_digest(result.folder / "state")}
             tracker.log(run, settings | training | resolved | {"seed": recipe.seed}, metrics, tags)
             tracker.log_history(run, summary["history"])
-            history = pl.DataFrame(summary["history"]).with_columns(model=pl.lit(name))
+            history = pl.DataFrame(summary["history"], infer_schema_length=None).with_columns(model=pl.lit(name))
             figures = {"Loss": loss_curves(history), "Gradient norm": gradient_norms(history)}
             tracker.log_figures_html(run, figures, "figures/training.html")
 

@@ -55,6 +55,11 @@ def test_a_fit_without_inner_cutoffs_shows_its_training_loss_alone() -> None:
     assert [list(t.y) for t in figure.data] == [[9.0, 1.0, 0.1], []]
 
 
+def test_a_history_that_never_had_a_validation_loss_is_drawn_without_one() -> None:
+    figure = loss_curves(HISTORY.drop("valid_loss"))
+    assert list(figure.data[0].y) == [9.0, 1.0, 0.1]
+
+
 def test_the_clipping_norm_is_a_line_and_named() -> None:
     figure = gradient_norms(HISTORY, clip_norm=1.0)
     assert [shape.y0 for shape in figure.layout.shapes] == [1.0]
