@@ -10,7 +10,15 @@ from typing import Annotated, Any
 import typer
 
 from forecasting import __version__
-from forecasting.console import Terminal, print_json, show_leaderboard, show_outcome, show_rules
+from forecasting.console import (
+    Terminal,
+    print_json,
+    show_account,
+    show_ingest,
+    show_leaderboard,
+    show_outcome,
+    show_rules,
+)
 from forecasting.environment import prefect_home, quiet
 from forecasting.errors import ForecastingError, InputError
 
@@ -140,9 +148,7 @@ def ingest(
     config = load_config(config_path, overrides)
     with _terminal(as_json) as terminal:
         summary = ingest_dry(config) if dry_run else run_stage("ingest", config)
-        account = summary if dry_run else summary["stages"]["ingest"]
-        for key in ("n_input", "n_series", "n_rows", "n_quarantined", "reasons", "notes"):
-            terminal.console.print(f"  {key:<14} {account[key]}", markup=False)
+        show_ingest(terminal.console, summary if dry_run else summary["stages"]["ingest"])
     _end(summary, as_json, strict)
 
 
@@ -306,6 +312,8 @@ def main() -> None:
     try:
         app(prog_name="forecast")
     except ForecastingError as error:
+        if told := getattr(error, "account", None):
+            show_account(Terminal(as_json=True).console, told)
         _fail(str(error), error.exit_code)
     except SystemExit as end:
         if end.code == 130 and isinstance(end.__context__, BaseException):  # what typer makes of an interrupt

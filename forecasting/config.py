@@ -4,7 +4,7 @@ Component settings are dataclasses beside their components; here they are put to
 """
 
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -14,12 +14,14 @@ from forecasting.evaluation.gate import PromotionSettings
 from forecasting.evaluation.metrics import METRICS, primary
 from forecasting.forecasters.baselines import BASELINES, BaselineSettings
 from forecasting.forecasters.recurrent import RecurrentSettings
-from forecasting.freq import parse_freq
+from forecasting.freq import parse_freq, require_zone
 from forecasting.operations.monitoring import MonitoringSettings
 from forecasting.operations.prediction import PredictionSettings
+from forecasting.series.aggregation import AggregateSettings
 from forecasting.series.calendar import CALENDAR
 from forecasting.series.cutoffs import EvaluationSettings
 from forecasting.series.quality import QualitySettings
+from forecasting.series.snapping import tolerance
 from forecasting.sources import Source
 from forecasting.sources.secrets import masked
 from forecasting.tuning.space import Distribution
@@ -35,12 +37,14 @@ class Covariates(_Strict):
     static: list[str] = []
     past: list[str] = []
     known_future: list[str] = []
+    missing_future: Literal["error", "drop"] = "error"  # what becomes of one that is not known over the horizon
 
 
 class Data(_Strict):
     """Where the series come from and what they are."""
 
     source: Annotated[Source, Field(discriminator="kind")]
+    future: Annotated[Source, Field(discriminator="kind")] | None = None  # known-future covariates from elsewhere
     freq: int | str
     timezone: str | None = None
     season_length: int = Field(ge=1)
@@ -48,6 +52,25 @@ class Data(_Strict):
     calendar: list[str] = []
     country: str | None = None  # of the holidays, where `calendar` names them
     quality: QualitySettings = QualitySettings()
+    aggregate: AggregateSettings | None = None  # where `freq` is coarser than the source
+
+    @field_validator("aggregate", mode="before")
+    @classmethod
+    def _aggregate_is_settings(cls, value: Any) -> Any:
+        """`sum` is short for `{y: sum}`."""
+        return {"y": value} if isinstance(value, str) else value
+
+    @field_validator("timezone")
+    @classmethod
+    def _timezone_is_known(cls, value: str | None) -> str | None:
+        if value is not None:
+            require_zone(value)
+        return value
+
+    @model_validator(mode="after")
+    def _snap_is_less_than_half_a_period(self) -> Self:
+        tolerance(self.quality.snap, parse_freq(self.freq))
+        return self
 
     @field_validator("freq")
     @classmethod
@@ -132,6 +155,9 @@ class Config(_Strict):
     seed: int = Field(default=7, ge=0)
     device: str = "auto"
     workers: int | None = Field(default=None, ge=1)  # parallel processes; null: one per core
+    chunk_mib: float = Field(
+        default=64.0, gt=0
+    )  # of input that ingest holds as one chunk of series; it needs 10 times that
     data: Data
     task: TaskConfig
     forecasters: list[RecurrentSettings] = DEFAULT_FORECASTERS

@@ -10,6 +10,7 @@ from typing import Any, Self
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 LABELS = {
     "mase": "MASE",
@@ -181,6 +182,48 @@ def show_rules(console: Console, promoted: dict[str, Any]) -> None:
     if promoted["rules"]:
         console.print(table)
     console.print(promoted["sentence"], style="bold", markup=False, soft_wrap=True)
+
+
+_DONE = {"set aside": "red", "dropped": "yellow", "moved": "yellow", "flagged": "cyan"}
+
+
+def show_account(console: Console, lines: list[dict[str, Any]]) -> None:
+    """What became of series and rows that are not as they should be: a line per reason with one example."""
+    if not lines:
+        console.print("  every series is as it should be")
+        return
+    table = Table(header_style="bold", expand=False)
+    for name, right in (("reason", False), ("what it means", False), ("series", True), ("rows", True), ("", False)):
+        table.add_column(name, justify="right" if right else "left", no_wrap=name == "reason", overflow="fold")
+    table.add_column("for example", overflow="fold", min_width=24)
+    for line in lines:
+        where = f" ({line['key']})" if line["key"] else ""
+        nobody = line["reason"] == "null_id"
+        name = _printable(line["example"]) or '""'
+        table.add_row(
+            line["reason"],
+            Text(line["meaning"] + where),
+            "-" if nobody else f"{line['series']:,}",
+            f"{line['rows']:,}",
+            Text(line["effect"], style=_DONE[line["effect"]]),
+            Text(line["detail"] if nobody else f"{name}: {line['detail']}"),
+        )
+    console.print(table)
+
+
+def show_ingest(console: Console, told: dict[str, Any]) -> None:
+    """What an ingest found and published, or would publish."""
+    published = f"version {told['version']} · {told['digest'][:12]}" if told["digest"] else "nothing written (dry run)"
+    kept = f"{told['n_series']:,} of {told['n_input']:,} series, {told['n_rows']:,} rows of the grid"
+    console.print(f"{kept}, y at {told['n_observed']:,} of them, {told['first']} to {told['last']}", markup=False)
+    show_account(console, told["account"])
+    console.print(f"{told['n_quarantined']:,} series set aside · {published}", markup=False)
+
+
+def _printable(name: str, longest: int = 40) -> str:
+    """An id from the data on one line: what is not printable as its escape, cut where it is long."""
+    text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name[: longest + 1])
+    return text if len(text) <= longest else text[: longest - 3] + "..."
 
 
 def show_outcome(console: Console, summary: dict[str, Any], config_path: str) -> None:

@@ -22,11 +22,13 @@ REFUSALS: dict[str, Refusal] = {
     "counts_without_shift": Refusal(
         lambda s: (
             s.head == "negative_binomial"
-            and (s.scaling not in (None, "mean_abs", "none") or s.residual not in (None, "none"))
+            and (
+                s.scaling not in (None, "mean_abs", "none") or s.residual not in (None, "none") or s.transform != "none"
+            )
         ),
-        "head negative_binomial needs counts, which a shift or a base that is added would break",
-        ("scaling", "residual"),
-        "set scaling to mean_abs or none, and residual to none",
+        "head negative_binomial needs counts, which a transform, a shift or a base that is added would break",
+        ("transform", "scaling", "residual"),
+        "set transform to none, scaling to mean_abs or none, and residual to none",
     ),
 }
 

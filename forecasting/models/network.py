@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from forecasting.models.distributions import Distribution
 from forecasting.models.heads import head_of
+from forecasting.models.reversible import ReversibleAffine
 from forecasting.models.shape import NetworkShape
 from forecasting.models.topologies import topology_of
 from forecasting.windows.gather import Inputs
@@ -25,6 +26,7 @@ class Network(nn.Module):
         sizes = [min(_EMBEDDING_SIZE, n) for n in shape.categories]
         self.embeddings = nn.ModuleList(_embedding(n, size) for n, size in zip(shape.categories, sizes, strict=True))
         self.head = head_of(shape.head)
+        self.affine = ReversibleAffine() if shape.learned_affine else None
         n_inputs = shape.n_inputs + shape.n_static + sum(sizes)
         self.topology = topology_of(shape.topology).module(
             shape, n_inputs, self.head.n_parameters(shape.quantile_levels)
@@ -37,16 +39,17 @@ class Network(nn.Module):
 
     def distribution(self, raw: Tensor, spread: Tensor) -> Distribution:
         """Of every step (..., H), in scaled units; `spread` (..., 1) is the window's, in the unit of y."""
-        return self.head.make(raw, spread, self.shape.quantile_levels)
+        made = self.head.make(raw, spread, self.shape.quantile_levels)
+        return self.affine.undone(made) if self.affine else made
 
     def _joined(self, inputs: Inputs) -> Tensor:
         """Static covariates beside the inputs of every step."""
+        steps_BTF = self.affine(inputs.steps_BTF) if self.affine else inputs.steps_BTF
         embedded = [embed(inputs.categories_BC[:, c]) for c, embed in enumerate(self.embeddings)]
         static_BS = torch.cat([inputs.static_BA, *embedded], dim=1)
         if not static_BS.shape[1]:
-            return inputs.steps_BTF
-        steps = inputs.steps_BTF.shape[1]
-        return torch.cat([inputs.steps_BTF, static_BS[:, None].expand(-1, steps, -1)], dim=2)
+            return steps_BTF
+        return torch.cat([steps_BTF, static_BS[:, None].expand(-1, steps_BTF.shape[1], -1)], dim=2)
 
 
 def build_network(shape: NetworkShape, seed: int) -> Network:

@@ -19,3 +19,4 @@ class NetworkShape:
     dropout: float
     quantile_levels: tuple[float, ...]
     head: str
+    learned_affine: bool = False  # the learned part of reversible instance normalisation

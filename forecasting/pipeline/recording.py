@@ -170,8 +170,8 @@ class Recording:
         numbers = {k: ingested.summary[k] for k in ("n_series", "n_rows", "n_observed", "n_quarantined", "n_input")}
         tracker.log(run, {}, {f"data.{k}": float(v) for k, v in numbers.items()}, {})
         tracker.log_file(run, self._folder / "config.yaml", "config")
-        if ingested.checked.quarantine.height:
-            tracker.log_frame(run, ingested.checked.quarantine, "tables/quarantine.json")
+        if ingested.quarantine.height:
+            tracker.log_frame(run, ingested.quarantine, "tables/quarantine.json")
 
     def _trials(self, name: str, result: StageResult) -> None:
         tracker, parent = self._require()

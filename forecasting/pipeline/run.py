@@ -21,7 +21,7 @@ from forecasting.evaluation.rules import rules_table
 from forecasting.forecasters.baselines import BaselineSettings
 from forecasting.forecasters.local import LocalForecaster
 from forecasting.forecasters.recurrent_settings import RecurrentSettings, settings_from_dict
-from forecasting.pipeline import ingestion, jobs
+from forecasting.pipeline import ingestion, jobs, windowing
 from forecasting.pipeline.backtesting import backtest_models, models_of, naive2_of
 from forecasting.pipeline.fitting import final_job, train_jobs, tune_jobs
 from forecasting.pipeline.paths import Paths
@@ -95,7 +95,7 @@ class Run:
         """Index the training windows and the cutoffs; names series that are too short."""
 
         def work() -> Summary:
-            result = ingestion.window(
+            result = windowing.window(
                 self.store, self.inputs, self.config, self.dataset, self.origins, self.inner, self.until
             )
             return _told(result)

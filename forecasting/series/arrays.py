@@ -144,6 +144,7 @@ def to_arrays(
     """
     frame = frame.sort(UNIQUE_ID, DS)
     dtype = frame.schema[DS]
+    freq = freq.of_type(dtype)
     rows = place(frame, freq, horizon, align or default_align(dtype))
     N = len(rows.ordinal)
     phase = freq.phase(frame[DS])

@@ -49,7 +49,7 @@ class Dataset:
         r = self.reading
         return to_arrays(
             self.frame(),
-            parse_freq(int(r.freq) if r.freq.isdigit() else r.freq),
+            parse_freq(int(r.freq) if r.freq.isdigit() else r.freq, r.timezone),
             r.horizon,
             r.fill,
             r.season_length,

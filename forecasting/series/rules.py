@@ -1,37 +1,38 @@
 """The rules that a series must keep to be used, one entry each; the key is the reason code of the quarantine table.
 
 A row rule is true where a row breaks it. A series rule gives the broken series as (unique_id, detail). Both read the
-typed rows, sorted by (unique_id, ds), without null keys and exact duplicates.
+typed rows in UTC, sorted by (unique_id, ds), without null keys and exact duplicates. Rules of values look at the rows as
+they came, rules of the grid at one row per period (after aggregation, where there is one).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import numpy as np
 import polars as pl
 
-from forecasting.freq import Frequency
 from forecasting.schema import DS, UNIQUE_ID, Y
+from forecasting.series.account import shown
 from forecasting.series.columns import Roles
+from forecasting.series.snapping import Grid
 
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
 _FUTURE_DAYS = 3660  # known-future rows may lie this far ahead of now
+_ROOM = (10_000, 100)  # a series may span this many periods, or this many times its rows
 
 
 @dataclass(frozen=True)
 class Context:
     """What rules know beside the rows."""
 
-    freq: Frequency
-    phase: int
+    grid: Grid
     roles: Roles
     numeric: list[str]  # y and the numeric covariates
     dated: bool  # ds is a Date or Datetime
     now: datetime  # UTC
     non_negative: bool
     max_gap: int | None
-    ids: pl.Series  # every id of the input
 
 
 RowRule = Callable[[Context], pl.Expr]
@@ -51,7 +52,7 @@ def _negative(context: Context) -> pl.Expr:
 
 
 def _off_grid(context: Context) -> pl.Expr:
-    return ~context.freq.on_phase(pl.col(DS), context.phase)
+    return ~context.grid.freq.on_phase(pl.col(DS), context.grid.phase)
 
 
 def _before_1900(context: Context) -> pl.Expr:
@@ -67,27 +68,41 @@ def _future(context: Context) -> pl.Expr:
     return observed_later | (ds > context.now + timedelta(days=_FUTURE_DAYS))
 
 
-def _no_values(rows: pl.DataFrame, context: Context) -> pl.DataFrame:
-    seen = rows.filter(pl.col(Y).is_not_null())[UNIQUE_ID].unique()
-    empty = pl.DataFrame({UNIQUE_ID: context.ids}).filter(~pl.col(UNIQUE_ID).is_in(seen.implode()))
-    return empty.with_columns(detail=pl.lit("y has no value at all"))
+def _stray_stamp(rows: pl.DataFrame, context: Context) -> pl.DataFrame:
+    """Periods from the first observed y to the last row, out of all proportion to the rows: bounded before any grid is made."""
+    period = context.grid.freq.ordinal(pl.col(DS))
+    spans = rows.group_by(UNIQUE_ID).agg(
+        n=pl.len(),
+        periods=period.max() - period.filter(pl.col(Y).is_not_null()).min() + 1,
+        first=pl.col(DS).filter(pl.col(Y).is_not_null()).min(),
+        last=pl.col(DS).max(),
+    )
+    wide = spans.filter(pl.col("periods") > pl.max_horizontal(pl.lit(_ROOM[0]), _ROOM[1] * pl.col("n")))
+    text = pl.format(
+        "{} rows span {} periods, from {} to {}", "n", "periods", shown(pl.col("first")), shown(pl.col("last"))
+    )
+    return wide.select(UNIQUE_ID, detail=text)
 
 
 def _too_many_missing(rows: pl.DataFrame, context: Context) -> pl.DataFrame:
     """The longest run of periods without y between two observed ones; rows that are not there count as missing."""
     if context.max_gap is None:
         return _nothing()
-    seen = rows.filter(pl.col(Y).is_not_null()).select(UNIQUE_ID, DS, o=context.freq.ordinal(pl.col(DS)))
+    seen = rows.filter(pl.col(Y).is_not_null()).select(UNIQUE_ID, DS, o=context.grid.freq.ordinal(pl.col(DS)))
     gaps = seen.with_columns(gap=pl.col("o") - pl.col("o").shift(1) - 1, since=pl.col(DS).shift(1))
     gaps = gaps.filter((pl.col(UNIQUE_ID) == pl.col(UNIQUE_ID).shift(1)) & (pl.col("gap") > context.max_gap))
     longest = gaps.group_by(UNIQUE_ID).agg(pl.all().sort_by("gap", descending=True, maintain_order=True).first())
-    text = pl.format("{} periods in a row after {} have no y, max_gap is {}", "gap", "since", pl.lit(context.max_gap))
+    text = pl.format(
+        "{} periods in a row after {} have no y, max_gap is {}", "gap", shown(pl.col("since")), pl.lit(context.max_gap)
+    )
     return longest.select(UNIQUE_ID, detail=text)
 
 
 def _conflicting_duplicates(rows: pl.DataFrame, context: Context) -> pl.DataFrame:  # noqa: ARG001 - one signature
     again = rows.filter((pl.col(UNIQUE_ID) == pl.col(UNIQUE_ID).shift(1)) & (pl.col(DS) == pl.col(DS).shift(1)))
-    text = pl.format("{} stamps have several rows that differ, the first {}", pl.col(DS).n_unique(), pl.col(DS).min())
+    text = pl.format(
+        "{} stamps have several rows that differ, the first {}", pl.col(DS).n_unique(), shown(pl.col(DS).min())
+    )
     return again.group_by(UNIQUE_ID).agg(detail=text)
 
 
@@ -97,7 +112,7 @@ def _static_changes(rows: pl.DataFrame, context: Context) -> pl.DataFrame:
         known = rows.filter(pl.col(name).is_not_null()).select(UNIQUE_ID, DS, value=name)
         same = pl.col(UNIQUE_ID) == pl.col(UNIQUE_ID).shift(1)
         moved = known.filter(same & (pl.col("value") != pl.col("value").shift(1)))
-        text = pl.format("{} must be one value per series, changes at {}", pl.lit(name), pl.col(DS).min())
+        text = pl.format("{} must be one value per series, changes at {}", pl.lit(name), shown(pl.col(DS).min()))
         changed.append(moved.group_by(pl.col(UNIQUE_ID).cast(pl.String)).agg(detail=text))
     return pl.concat(changed).group_by(UNIQUE_ID).agg(pl.col("detail").sort().str.join("; "))
 
@@ -106,30 +121,33 @@ def _nothing() -> pl.DataFrame:
     return pl.DataFrame(schema={UNIQUE_ID: pl.String, "detail": pl.String})
 
 
-ROW_RULES: dict[str, RowRule] = {
+VALUE_RULES: dict[str, RowRule] = {
     "non_finite": _non_finite,
     "out_of_float32": _out_of_float32,
     "negative": _negative,
-    "off_grid": _off_grid,
     "before_1900": _before_1900,
     "future": _future,
 }
-SERIES_RULES: dict[str, SeriesRule] = {
-    "no_values": _no_values,
-    "too_many_missing": _too_many_missing,
+KEY_RULES: dict[str, SeriesRule] = {
     "conflicting_duplicates": _conflicting_duplicates,
     "static_changes": _static_changes,
 }
+STAMP_RULES: dict[str, RowRule] = {"off_grid": _off_grid}
+GRID_RULES: dict[str, SeriesRule] = {"too_many_missing": _too_many_missing, "stray_stamp": _stray_stamp}
 
 
-def broken(rows: pl.DataFrame, context: Context) -> pl.DataFrame:
-    """Every broken rule of every series: (unique_id, reason, detail), sorted; a series may break several."""
-    found = []
-    for reason, row_rule in ROW_RULES.items():
-        text = pl.format("{} rows, the first at {}", pl.len(), pl.col(DS).min())
-        wrong = rows.filter(row_rule(context)).group_by(UNIQUE_ID).agg(detail=text)
-        found.append(wrong.with_columns(reason=pl.lit(reason)))
-    for reason, series_rule in SERIES_RULES.items():
-        found.append(series_rule(rows, context).with_columns(reason=pl.lit(reason)))
+def broken(
+    rows: pl.DataFrame, context: Context, row_rules: Mapping[str, RowRule], series_rules: Mapping[str, SeriesRule]
+) -> list[pl.DataFrame]:
+    """Every broken rule of every series: (unique_id, reason, detail); a series may break several."""
+    parts = []
+    masks = {reason: rule(context) for reason, rule in row_rules.items()}
+    hits = rows.select(mask.any().alias(reason) for reason, mask in masks.items()).to_dicts() if masks else []
+    for reason in (reason for hit in hits for reason, any_row in hit.items() if any_row):
+        text = pl.format("{} rows, the first at {}", pl.len(), shown(pl.col(DS).min()))
+        wrong = rows.filter(masks[reason]).group_by(UNIQUE_ID).agg(detail=text)
+        parts.append(wrong.with_columns(reason=pl.lit(reason)))
+    for reason, series_rule in series_rules.items():
+        parts.append(series_rule(rows, context).with_columns(reason=pl.lit(reason)))
     columns = [pl.col(UNIQUE_ID).cast(pl.String), "reason", "detail"]
-    return pl.concat([frame.select(columns) for frame in found]).sort(UNIQUE_ID, "reason")
+    return [part.select(columns) for part in parts if part.height]

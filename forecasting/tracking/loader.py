@@ -42,7 +42,7 @@ class ServedForecaster:
     def forecast(self, frame: pl.DataFrame) -> pl.DataFrame:
         """The same for a series table."""
         s, task = self.serving, self.forecaster.task
-        freq = parse_freq(_freq(s["freq"]))
+        freq = parse_freq(_freq(s["freq"]), s["timezone"])
         arrays = to_arrays(
             to_grid(frame, freq),
             freq,

@@ -38,10 +38,14 @@ Statistic = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]  # y, known -> lev
 
 
 class Scaler(NamedTuple):
-    """`causal` is None where no statistic of step t from the steps up to it is offered."""
+    """`causal` is None where no statistic of step t from the steps up to it is offered.
+
+    With `learned_affine` the network moves what is scaled by two learned numbers and its forecasts back (see `reversible`).
+    """
 
     whole: Statistic
     causal: Statistic | None
+    learned_affine: bool = False
 
 
 def scale_windows(name: str, y_BT: Tensor, known_BT: Tensor, *, causal: bool) -> Scale:
@@ -127,6 +131,9 @@ def _standard(y: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _standard_causal(y: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
+    """Sums of squares around the first known value, which is one of those counted: so what is lost to rounding in
+    E[x^2] - E[x]^2 stays below T^2 roundings of the variance itself, far from zero and after jumps alike.
+    """
     first = _first_known(y, known)  # a step before the first known one has count 0 and reads level 0 + nothing
     moved = torch.where(known, y - first, 0.0)
     count = known.cumsum(1)
@@ -163,4 +170,5 @@ SCALERS: dict[str, Scaler] = {
     "standard": Scaler(_standard, _standard_causal),
     "robust": Scaler(_robust, None),
     "last_value": Scaler(_last_value, _last_value_causal),
+    "reversible": Scaler(_standard, _standard_causal, learned_affine=True),
 }

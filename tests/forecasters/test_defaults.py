@@ -66,9 +66,10 @@ def test_settings_survive_the_way_through_a_mapping():
     assert settings_from_dict(asdict(settings)) == settings
 
 
-def test_differences_are_forecast_around_no_other_residual():
-    assert resolved(96, 6, 12, transform="difference").residual == "none"
-    assert resolved(96, 6, 12, transform="log1p").residual == "seasonal_naive"
+def test_differences_are_scaled_by_their_size_and_summed_from_the_last_value_alone():
+    differences, logarithms = resolved(96, 6, 12, transform="difference"), resolved(96, 6, 12, transform="log1p")
+    assert (differences.scaling, differences.residual) == ("mean_abs", "none")
+    assert (logarithms.scaling, logarithms.residual) == ("standard", "seasonal_naive")
 
 
 def test_a_transform_that_cannot_take_a_known_value_is_refused_with_the_series_and_a_way_out():

@@ -1,4 +1,4 @@
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import polars as pl
 import pytest
@@ -47,31 +47,6 @@ def test_neighbours_lie_one_ordinal_apart_and_come_back_from_it(text: str | int,
     assert ordinals.diff().drop_nulls().unique().to_list() == [1]
     assert at(freq, ds).rename("ds").equals(ds)
     assert pl.DataFrame({"ds": ds}).select(freq.on_phase(pl.col("ds"), freq.phase(ds)).all()).item()
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("1d", date(2024, 2, 2)),
-        ("1w", date(2024, 2, 14)),
-        ("1mo", date(2024, 3, 31)),
-        ("1q", date(2024, 7, 31)),
-        ("1y", date(2026, 1, 31)),
-    ],
-)
-def test_adding_two_periods_to_a_date_gives_a_date(text: str, expected: date):
-    frame = pl.DataFrame({"ds": [date(2024, 1, 31)], "n": [2]})
-    moved = frame.select(parse_freq(text).add(pl.col("ds"), pl.col("n"))).to_series()
-    assert moved.dtype == pl.Date
-    assert moved[0] == expected
-
-
-def test_adding_periods_keeps_the_zone_of_times_and_goes_backwards():
-    frame = pl.DataFrame({"ds": [datetime(2024, 1, 1, tzinfo=UTC)], "n": [-1]})
-    moved = frame.select(parse_freq("15m").add(pl.col("ds"), pl.col("n"))).to_series()
-    assert moved.dtype == pl.Datetime("us", "UTC")
-    assert moved[0] == datetime(2023, 12, 31, 23, 45, tzinfo=UTC)
-    assert pl.DataFrame({"ds": [10], "n": [-1]}).select(parse_freq(5).add(pl.col("ds"), pl.col("n"))).item() == 5
 
 
 def test_the_phase_is_that_of_most_stamps():

@@ -1,0 +1,53 @@
+"""Series that are kept but remarkable: comes in clean rows, goes out one line of facts per series, and those to flag.
+
+Facts are per series, so those of several parts of a table may be put below each other; that a series is stale shows only
+beside all others.
+"""
+
+import polars as pl
+
+from forecasting.freq import Frequency
+from forecasting.schema import DS, UNIQUE_ID, Y
+from forecasting.series.account import shown
+
+SHORT_BELOW = 10  # observed values
+STALE_BEYOND = 3  # periods without y up to the newest observation of any series
+
+
+def facts_of(rows: pl.DataFrame, freq: Frequency) -> pl.DataFrame:
+    """unique_id, n_rows, n_observed, constant, first and last ds, end (period of the last observed y), a line per series."""
+    seen = pl.col(Y).is_not_null()
+    facts = rows.group_by(UNIQUE_ID).agg(
+        pl.len().cast(pl.Int64).alias("n_rows"),
+        pl.col(Y).count().cast(pl.Int64).alias("n_observed"),
+        (pl.col(Y).min() == pl.col(Y).max()).alias("constant"),
+        pl.col(DS).min().alias("first"),
+        pl.col(DS).max().alias("last"),
+        freq.ordinal(pl.col(DS)).filter(seen).max().alias("end"),
+    )
+    return facts.with_columns(pl.col(UNIQUE_ID).cast(pl.String))  # grouping by the numbers of an Enum is cheaper
+
+
+def flagged(facts: pl.DataFrame) -> pl.DataFrame:
+    """Findings of the series that are short, constant (two or more equal values) or stale."""
+    late = pl.col("end").max() - pl.col("end")
+    rules = {
+        "short": (pl.col("n_observed") < SHORT_BELOW, pl.format("{} observed values", "n_observed")),
+        "constant": (
+            (pl.col("n_observed") > 1) & pl.col("constant"),
+            pl.format("all {} observed values are equal", "n_observed"),
+        ),
+        "stale": (late > STALE_BEYOND, pl.format("no y in the last {} periods", late)),
+    }
+    parts = [
+        facts.with_columns(reason=pl.lit(reason), detail=detail).filter(rule)
+        for reason, (rule, detail) in rules.items()
+    ]
+    return pl.concat(parts).select(
+        UNIQUE_ID,
+        "reason",
+        "detail",
+        shown(pl.col("first")).alias("first_ds"),
+        shown(pl.col("last")).alias("last_ds"),
+        "n_rows",
+    )
