@@ -15,6 +15,8 @@ from forecasting.pipeline.paths import Paths
 from forecasting.pipeline.plan import task_of
 from forecasting.schema import CUTOFF, DS, UNIQUE_ID, Y
 from forecasting.series.arrays import Origins, SeriesArrays
+from forecasting.series.changes import changes as changes_between
+from forecasting.series.changes import told
 from forecasting.series.dataset import Dataset
 from forecasting.series.grid import to_grid
 from forecasting.series.quality import Checked, check_series, require_few_quarantined
@@ -62,6 +64,7 @@ def ingest(config: Config, paths: Paths, *, dry_run: bool = False) -> Ingested:
     else:
         version = store.publish(frame, checked.quarantine)
     changed = before is None or before.version != version.version
+    changes = _changes(paths, before, frame) if before is not None and changed else None
     summary = account | {
         "n_series": version.n_series,
         "n_rows": version.n_rows,
@@ -70,8 +73,16 @@ def ingest(config: Config, paths: Paths, *, dry_run: bool = False) -> Ingested:
         "last": str(frame.filter(pl.col(Y).is_not_null())[DS].max()),
         "version": version.version,
         "digest": version.digest,
+        "changes": changes,
     }
     return Ingested(version, frame.schema[DS], checked, changed, summary)
+
+
+def _changes(paths: Paths, before: Version, frame: pl.DataFrame) -> dict[str, Any]:
+    """What is different from the version before."""
+    old = pl.scan_delta(str(paths.table("series")), version=before.version)
+    found = changes_between(old, frame.lazy())
+    return {"since": before.version, "sentence": told(found, before.version), **found.to_dict()}
 
 
 def _require_history(frame: pl.DataFrame, horizon: int) -> None:
