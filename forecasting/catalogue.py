@@ -3,7 +3,7 @@
 import sys
 
 from forecasting.evaluation.metrics import METRICS
-from forecasting.forecasters.baselines import BASELINES
+from forecasting.forecasters.baselines import BASELINES, Baseline
 from forecasting.models.cells import CELLS
 from forecasting.models.topologies import TOPOLOGIES
 
@@ -13,9 +13,15 @@ def catalogue() -> dict[str, list[tuple[str, str]]]:
     return {
         "cells": [(name, row.description) for name, row in CELLS.items()],
         "topologies": [(name, _first_line(row.module.__module__, name)) for name, row in TOPOLOGIES.items()],
-        "baselines": [(name, row.description) for name, row in BASELINES.items()],
+        "baselines": [(name, _baseline(row)) for name, row in BASELINES.items()],
         "metrics": [(name, row.description) for name, row in METRICS.items()],
     }
+
+
+def _baseline(row: Baseline) -> str:
+    """What it is, where its quantiles come from, and the libraries that can fit it, the default first."""
+    engines = f"; engines: {', '.join(row.engines)}" if row.engines else ""
+    return f"{row.description}; quantiles from {row.quantiles_from}: {row.quantiles}{engines}"
 
 
 def _first_line(module: str, name: str) -> str:

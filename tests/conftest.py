@@ -1,16 +1,25 @@
 """What every test shares: quiet libraries and a tiny pipeline that runs in seconds."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import hypothesis
 import pytest
+from threadpoolctl import threadpool_limits
 
 from forecasting.environment import quiet
 
 quiet()
 hypothesis.settings.register_profile("any machine", deadline=None)  # no test may depend on how fast a machine is
 hypothesis.settings.load_profile("any machine")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_blas_thread() -> Iterator[None]:
+    """As in the processes of a run: threads that wait for each other made statistical fits 20 times slower."""
+    with threadpool_limits(limits=1, user_api="blas"):
+        yield
 
 
 def tiny_config(workspace: Path, **changes: Any) -> dict[str, Any]:

@@ -14,15 +14,17 @@ from forecasting.forecasters.recurrent_state import FORMAT as RECURRENT_FORMAT
 _FORMATS = {"baseline": 1, "recurrent": RECURRENT_FORMAT}  # the newest format of each kind; older ones are read too
 
 
-def load_forecaster(folder: Path, device: str = "cpu", workers: int = 1) -> Forecaster:
+def load_forecaster(folder: Path, device: str = "cpu", workers: int = 1, memory: Path | None = None) -> Forecaster:
     """The forecaster that `save` wrote to `folder`; a network computes on `device`, a baseline in `workers` processes.
+
+    `memory` is the folder where a baseline finds what it forecast before; null: it fits every time.
 
     InputError where the folder holds none, or one of a format or kind that this version does not know.
     """
     state = read_state(folder)
     if state["kind"] == "recurrent":
         return load_network(folder, device)
-    return load_baseline(folder, workers)
+    return load_baseline(folder, workers, memory)
 
 
 def read_state(folder: Path) -> dict[str, Any]:

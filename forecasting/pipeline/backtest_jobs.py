@@ -70,6 +70,7 @@ class ChunkJob:
     fallback: str
     device: str
     workers: int  # of the forecaster itself, over its series
+    memory: Path  # where a baseline finds what it forecast before
     here: bool  # in the run's own process: the forecaster starts processes, or the work is too small for one
     scoring: Scoring
 
@@ -134,7 +135,7 @@ def _chunk(job: ChunkJob, progress: WorkerProgress) -> StageResult:
 
     def build(folder: Path) -> dict[str, Any]:
         arrays, s = arrays_of(job.dataset), job.scoring
-        forecaster = load_forecaster(job.state, job.device, job.workers)
+        forecaster = load_forecaster(job.state, job.device, job.workers, job.memory)
         frame, seconds = backtest(forecaster, job.fallback, arrays, job.origins, UNNAMED, progress)
         frame = frame.with_columns(model=pl.lit(job.name))
         scores = score(frame, arrays, job.origins, s.season_length, s.metrics, s.standard)

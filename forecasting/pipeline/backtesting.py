@@ -197,6 +197,7 @@ def _chunk_jobs(run: "Run", model: Model, scoring: Scoring) -> list[ChunkJob]:
             run.fallback,
             run.device,
             run.workers if wide else 1,
+            run.paths.memory,
             wide or quick,
             scoring,
         )

@@ -27,6 +27,11 @@ class Paths:
         return self.root / "stages"
 
     @property
+    def memory(self) -> Path:
+        """Forecasts of baselines, by the history that they were made from."""
+        return self.root / "memory"
+
+    @property
     def champion(self) -> Path:
         """Pointer to the served version, for when MLflow cannot be asked."""
         return self.root / "champion.json"

@@ -47,7 +47,8 @@ def predict_champion(
 ) -> dict[str, Any]:
     """Resolve the champion once, forecast every series from its newest origin (or `origin`), publish in one commit."""
     pointer = champion_of(paths)
-    forecaster = load_forecaster(Path(pointer["folder"]), str(resolve(config.device)), workers_of(config.workers))
+    device, workers = str(resolve(config.device)), workers_of(config.workers)
+    forecaster = load_forecaster(Path(pointer["folder"]), device, workers, paths.memory)
     arrays = dataset.arrays()
     origins = origins_of(arrays, dataset.reading.align, origin)
     require_future(arrays, origins, config.task.horizon)
@@ -82,9 +83,10 @@ def predict_states(
     arrays = dataset.arrays()
     origins = origins_of(arrays, dataset.reading.align, origin)
     require_future(arrays, origins, config.task.horizon)
+    device, workers = str(resolve(config.device)), workers_of(config.workers)
     frames = []
     for name, folder in states.items():
-        forecaster = load_forecaster(folder, str(resolve(config.device)), workers_of(config.workers))
+        forecaster = load_forecaster(folder, device, workers, Paths(config.workspace, config.name).memory)
         frames.append(_forecast(config, forecaster, arrays, origins).with_columns(model=pl.lit(name)))
     rows = pl.concat(frames)
     if output is not None:

@@ -6,17 +6,21 @@ must be there, all three unless told otherwise: a source of known-future covaria
 
 from forecasting.sources.builtin import BuiltinSource
 from forecasting.sources.csv import CsvSource
+from forecasting.sources.delta import DeltaSource
 from forecasting.sources.parquet import ParquetSource
 from forecasting.sources.scan import KEYS, Scan
 from forecasting.sources.simulated import SimulatedSource
 from forecasting.sources.sql import SqlSource
+from forecasting.sources.tsf import TsfSource
 
-Source = CsvSource | ParquetSource | SqlSource | BuiltinSource | SimulatedSource
+Source = CsvSource | ParquetSource | DeltaSource | SqlSource | TsfSource | BuiltinSource | SimulatedSource
 
 SOURCES: dict[str, type[Source]] = {
     "csv": CsvSource,
     "parquet": ParquetSource,
+    "delta": DeltaSource,
     "sql": SqlSource,
+    "tsf": TsfSource,
     "builtin": BuiltinSource,
     "simulated": SimulatedSource,
 }
@@ -26,9 +30,11 @@ __all__ = [
     "SOURCES",
     "BuiltinSource",
     "CsvSource",
+    "DeltaSource",
     "ParquetSource",
     "Scan",
     "SimulatedSource",
     "Source",
     "SqlSource",
+    "TsfSource",
 ]

@@ -1,8 +1,7 @@
 """Text files with a header and a delimiter: comes in a path or glob, goes out the long frame."""
 
-import codecs
 import gzip
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from io import BytesIO
@@ -13,6 +12,8 @@ import polars as pl
 
 from forecasting.errors import InputError
 from forecasting.schema import DS, UNIQUE_ID
+from forecasting.sources.csv_types import SAMPLE, types_of
+from forecasting.sources.encodings import is_utf8, require_encoding
 from forecasting.sources.files import (
     Differing,
     Tables,
@@ -60,13 +61,7 @@ class CsvSource:
             raise InputError(f"delimiter must be one character, got {self.delimiter!r}: set data.source.delimiter")
         if self.decimal_comma and self.delimiter == ",":
             raise InputError("delimiter must differ from the decimal comma, got ',': set data.source.delimiter")
-        try:
-            codecs.lookup(self.encoding)
-        except LookupError:
-            raise InputError(
-                f"encoding must be one that Python knows (utf8, latin-1, cp1252, utf-16), got {self.encoding!r}: "
-                "set data.source.encoding"
-            ) from None
+        require_encoding(self.encoding)
 
     def scan(self, needs: Sequence[str] = KEYS) -> Scan:
         """Open the files; raises InputError for what is not there, cannot be read or does not fit together.
@@ -75,13 +70,13 @@ class CsvSource:
         """
         files = find_files(self.path, _SUFFIXES)
         identity = identity_of(files)
-        schemas = schemas_of(files, lambda file: self._table(file).collect_schema())
+        schemas = schemas_of(files, lambda file: types_of(partial(self._table, file)))
         types = shared_types(files, schemas, shared_columns(files, schemas, self.differing_columns), loose=True)
         types |= self._numbers_of_a_wide_table(types)
 
         def table(file: Path, schema: pl.Schema) -> pl.LazyFrame:
-            differing = {name: kind for name, kind in types.items() if schema.get(name, kind) != kind}
-            return aligned(self._table(file, differing), schema, types)
+            own = {name: kind for name, kind in types.items() if name in schema}
+            return aligned(self._table(file, own), schema, types)
 
         tables: Tables = {file: partial(table, file, schema) for file, schema in zip(files, schemas, strict=True)}
         whole = pl.concat([opened() for opened in tables.values()])
@@ -97,22 +92,22 @@ class CsvSource:
         """unique_id, ds, y and the files' further columns; raises InputError for what cannot be read."""
         return self.scan(needs).collect()
 
-    def _table(self, file: Path, types: dict[str, pl.DataType] | None = None) -> pl.LazyFrame:
-        """The file as it is; types not given come from all its rows."""
+    def _table(self, file: Path, types: Mapping[str, pl.DataType]) -> pl.LazyFrame:
+        """The file as it is; types not given come from its first rows."""
         return pl.scan_csv(
             self._input(file),
             separator=self.delimiter,
             decimal_comma=self.decimal_comma,
             null_values=self.null_values or None,
             try_parse_dates=self.ds_format is None,
-            infer_schema_length=None,
-            schema_overrides={**self._texts(), **(types or {})},
+            infer_schema_length=SAMPLE,
+            schema_overrides={**self._texts(), **types},
             glob=False,
         )
 
     def _input(self, file: Path) -> Path | BytesIO:
         """The file where polars can read it, else its text decoded to UTF-8."""
-        if codecs.lookup(self.encoding).name in ("utf-8", "ascii"):
+        if is_utf8(self.encoding):
             return file
         data = file.read_bytes()
         data = gzip.decompress(data) if file.suffix == ".gz" else data

@@ -6,6 +6,8 @@ something.
 
 import glob
 from collections.abc import Callable, Mapping, Sequence
+from hashlib import sha256
+from os import SEEK_END
 from pathlib import Path
 from typing import Any, Literal
 
@@ -57,6 +59,18 @@ def identity_of(files: Sequence[Path]) -> list[tuple[str, int, int, int]]:
     """Absolute path, size, and times of change of content and of anything (ns): what tells that no file was touched."""
     stats = [(str(file.resolve()), file.stat()) for file in files]
     return [(path, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns) for path, stat in stats]
+
+
+def footers_of(files: Sequence[Path]) -> list[str]:
+    """sha256 of each Parquet file's footer, which holds counts, ranges and sizes of all its columns."""
+    digests = []
+    for file in files:
+        with file.open("rb") as opened:
+            opened.seek(-8, SEEK_END)
+            length = int.from_bytes(opened.read(4), "little")
+            opened.seek(-8 - length, SEEK_END)
+            digests.append(sha256(opened.read(length)).hexdigest())
+    return digests
 
 
 def provenance_of(kind: str, files: Sequence[Path]) -> dict[str, Any]:

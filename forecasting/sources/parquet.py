@@ -1,4 +1,4 @@
-"""Parquet files: comes in a file, a folder or a glob, goes out the long frame."""
+"""Parquet files: comes in a file, a folder, a glob or an object-store URI, goes out the long frame."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -8,12 +8,14 @@ from typing import Literal
 
 import polars as pl
 
+from forecasting.errors import InputError
 from forecasting.sources.files import (
     Differing,
     Tables,
     aligned,
     find_files,
     first_fault,
+    footers_of,
     identity_of,
     provenance_of,
     schemas_of,
@@ -21,13 +23,19 @@ from forecasting.sources.files import (
     shared_types,
 )
 from forecasting.sources.layout import Layout, to_long
+from forecasting.sources.partitions import partition_columns
+from forecasting.sources.places import Options, Place
 from forecasting.sources.scan import KEYS, Scan, fingerprint_of
 from forecasting.sources.stamps import with_stamps
 
 
 @dataclass(frozen=True)
 class ParquetSource:
-    """`columns` maps our names to the file's; columns that are not mapped keep their names."""
+    """`columns` maps our names to the file's; columns that are not mapped keep their names. Folders named column=value
+    become columns. `differing_columns`: refuse files with other columns, fill the missing with nulls, or drop the extra.
+
+    `storage_options` are those of polars for s3://, gs://, az:// and https://, secrets in them as ${NAME}.
+    """
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012 - read by pydantic where the config file is parsed
 
@@ -38,27 +46,68 @@ class ParquetSource:
     ds_format: str | None = None
     ignore: list[str] = field(default_factory=list)
     differing_columns: Differing = "refuse"
+    storage_options: Options = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        Place.require_no_secrets(self.path, self.storage_options)
 
     def scan(self, needs: Sequence[str] = KEYS) -> Scan:
         """Open the files; raises InputError for what is not there, cannot be read or does not fit together."""
-        files = find_files(self.path, [".parquet"])
-        identity = identity_of(files)
-        schemas = schemas_of(files, lambda file: pl.Schema(pl.read_parquet_schema(file)))
-        types = shared_types(files, schemas, shared_columns(files, schemas, self.differing_columns))
-
-        def table(file: Path, schema: pl.Schema) -> pl.LazyFrame:
-            return aligned(pl.scan_parquet(file, hive_partitioning=False, glob=False), schema, types)
-
-        tables: Tables = {file: partial(table, file, schema) for file, schema in zip(files, schemas, strict=True)}
-        whole = pl.concat([opened() for opened in tables.values()])
-        long = with_stamps(to_long(whole, self.layout, self.columns, self.ignore, needs), self.ds_format)
-        return Scan(
-            long,
-            fingerprint_of(asdict(self), identity, needs),
-            provenance_of(self.kind, files),
-            lambda: first_fault({**tables, self.path: lambda: long}, "ds_format"),
-        )
+        place = Place.resolved(self.path, self.storage_options)
+        return self._scan_remote(place, needs) if place.is_remote else self._scan_local(place, needs)
 
     def read(self, needs: Sequence[str] = KEYS) -> pl.DataFrame:
         """unique_id, ds, y and the files' further columns; raises InputError for what cannot be read."""
         return self.scan(needs).collect()
+
+    def _scan_local(self, place: Place, needs: Sequence[str]) -> Scan:
+        files = find_files(place.uri, [".parquet"])
+        identity = identity_of(files)
+        stored = schemas_of(files, lambda file: pl.Schema(pl.read_parquet_schema(file)))
+        kinds, told = partition_columns(place.uri, files)
+        schemas = [
+            pl.Schema({**schema, **{name: kinds[name] for name in told[file] if name not in schema}})
+            for file, schema in zip(files, stored, strict=True)
+        ]
+        types = shared_types(files, schemas, shared_columns(files, schemas, self.differing_columns))
+
+        def table(file: Path, schema: pl.Schema) -> pl.LazyFrame:
+            rows = pl.scan_parquet(file, hive_partitioning=False, glob=False)
+            folders = {name: value for name, value in told[file].items() if name not in stored_by_file[file]}
+            literals = [pl.lit(value, dtype=kinds[name]).alias(name) for name, value in folders.items()]
+            return aligned(rows.with_columns(literals), schema, types)
+
+        stored_by_file = dict(zip(files, stored, strict=True))
+        tables: Tables = {file: partial(table, file, schema) for file, schema in zip(files, schemas, strict=True)}
+        long = self._long(pl.concat([opened() for opened in tables.values()]), needs)
+        return Scan(
+            long,
+            fingerprint_of(asdict(self), identity, footers_of(files), needs),
+            provenance_of(self.kind, files),
+            lambda: first_fault({**tables, self.path: lambda: long}, "ds_format"),
+        )
+
+    def _scan_remote(self, place: Place, needs: Sequence[str]) -> Scan:
+        """What polars makes of the URI; differing columns are measured by the first file."""
+        identity = place.identity()
+        try:
+            rows = pl.scan_parquet(
+                place.uri,
+                storage_options=place.options or None,
+                missing_columns="insert" if self.differing_columns == "fill" else "raise",
+                extra_columns="ignore" if self.differing_columns == "drop" else "raise",
+            )
+            rows.collect_schema()
+        except (pl.exceptions.PolarsError, OSError, ValueError) as error:
+            raise place.unreadable(error, "path or storage_options") from None
+        long = self._long(rows, needs)
+        fingerprint = fingerprint_of(asdict(self), identity, needs) if identity else None
+
+        def fault() -> InputError | None:
+            found = first_fault({self.path: lambda: long}, "path, storage_options, differing_columns or ds_format")
+            return InputError(place.clean(str(found))) if found else None
+
+        return Scan(long, fingerprint, {"kind": self.kind, "path": self.path, **(identity or {})}, fault)
+
+    def _long(self, rows: pl.LazyFrame, needs: Sequence[str]) -> pl.LazyFrame:
+        return with_stamps(to_long(rows, self.layout, self.columns, self.ignore, needs), self.ds_format)

@@ -58,14 +58,27 @@ class Scan:
         return frame
 
 
-def streamed(frames: Callable[[], Iterator[pl.DataFrame]], schema: Mapping[str, pl.DataType]) -> pl.LazyFrame:
-    """Rows that Python code makes piece by piece whenever they are collected; every piece has the columns of `schema`."""
+def streamed(
+    frames: Callable[[], Iterator[pl.DataFrame]], schema: Mapping[str, pl.DataType]
+) -> tuple[pl.LazyFrame, Callable[[], InputError | None]]:
+    """Rows that Python code makes piece by piece whenever they are collected, and the last InputError that it raised then.
+
+    Every piece has the columns of `schema`. polars wraps what Python code raises, so the error is kept.
+    """
+    faults: list[InputError] = []
+
+    def watched() -> Iterator[pl.DataFrame]:
+        try:
+            yield from frames()
+        except InputError as error:
+            faults.append(error)
+            raise
 
     def pieces(
         columns: list[str] | None, predicate: pl.Expr | None, n_rows: int | None, _size: int | None
     ) -> Iterator[pl.DataFrame]:
         left = n_rows
-        for frame in frames():
+        for frame in watched():
             piece = frame if left is None else frame.head(left)
             left = None if left is None else left - piece.height
             piece = piece if predicate is None else piece.filter(predicate)
@@ -73,7 +86,8 @@ def streamed(frames: Callable[[], Iterator[pl.DataFrame]], schema: Mapping[str, 
             if left == 0:
                 return
 
-    return register_io_source(pieces, schema=dict(schema), validate_schema=True)
+    rows = register_io_source(pieces, schema=dict(schema), validate_schema=True)
+    return rows, lambda: faults[-1] if faults else None
 
 
 def fingerprint_of(*parts: Any) -> str:

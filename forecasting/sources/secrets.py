@@ -12,7 +12,9 @@ from forecasting.environment import variable
 from forecasting.errors import InputError
 
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
-_SECRET_KEY = re.compile(r"password|passwd|secret|token|credential|signature|sas|private|(access|account)_key$", re.I)
+_SECRET_KEY = re.compile(
+    r"password|passwd|secret|token|credential|signature|sas|^sig$|private|(access|account)_key$", re.I
+)
 _WRITTEN = re.compile(
     r"""((?:password|passwd|secret|token|credential|signature|sas|private|_key)\w*['"]?\s*[:=]\s*['"]?)[^\s'"&,}]+""",
     re.I,

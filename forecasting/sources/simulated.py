@@ -64,7 +64,7 @@ class SimulatedSource:
         """
         require_columns(list(_SCHEMA), needs)
         settings = asdict(self)
-        rows = streamed(lambda: iter([self._frame().drop("truth")]), _SCHEMA)
+        rows, _ = streamed(lambda: iter([self._frame().drop("truth")]), _SCHEMA)
         return Scan(rows, fingerprint_of(settings), settings)
 
     def read(self, needs: Sequence[str] = KEYS) -> pl.DataFrame:

@@ -56,19 +56,18 @@ class SqlSource:
         url = resolved_url(self.url, "data.source.url")
         reader = database(url.text)
         query = self.query or f"SELECT * FROM {quoted(self.table or '', reader.quotes)}"
-        faults: list[InputError] = []
         try:
             schema = reader.schema(query, self.parameters)
         except Exception as error:  # noqa: BLE001 - each driver has errors of its own, all of them are the database's
             raise _refused(error, url) from None
-        table = streamed(lambda: self._batches(reader, query, url, faults), schema)
+        table, refusal = streamed(lambda: self._batches(reader, query, url), schema)
         provenance = {"kind": self.kind, "url": self.url, "table": self.table, "query": self.query}
         long = to_long(table, self.layout, self.columns, self.ignore, needs)
-        with Scan(table, None, provenance, lambda: faults[-1] if faults else None).reading():
+        with Scan(table, None, provenance, refusal).reading():
             rows = with_stamps(long, self.ds_format)
 
         def fault() -> InputError | None:
-            return faults[-1] if faults else first_fault({"the answer of the query": lambda: rows}, "ds_format")
+            return refusal() or first_fault({"the answer of the query": lambda: rows}, "ds_format")
 
         return Scan(rows, None, provenance, fault)
 
@@ -76,12 +75,11 @@ class SqlSource:
         """unique_id, ds, y and the answer's further columns; raises InputError for what cannot be read."""
         return self.scan(needs).collect()
 
-    def _batches(self, reader: Database, query: str, url: Resolved, faults: list[InputError]) -> Iterator[pl.DataFrame]:
+    def _batches(self, reader: Database, query: str, url: Resolved) -> Iterator[pl.DataFrame]:
         try:
             yield from reader.batches(query, self.parameters)
-        except Exception as error:  # noqa: BLE001 - as above; polars wraps what is raised here, so it is kept
-            faults.append(_refused(error, url))
-            raise faults[-1] from None
+        except Exception as error:  # noqa: BLE001 - as above
+            raise _refused(error, url) from None
 
 
 def _refused(error: Exception, url: Resolved) -> InputError:

@@ -15,7 +15,17 @@ import forecasting.sources
 from forecasting.errors import InputError
 from forecasting.freq import parse_freq
 from forecasting.series.quality import QualitySettings, check_series
-from forecasting.sources import SOURCES, BuiltinSource, CsvSource, ParquetSource, SimulatedSource, Source, SqlSource
+from forecasting.sources import (
+    SOURCES,
+    BuiltinSource,
+    CsvSource,
+    DeltaSource,
+    ParquetSource,
+    SimulatedSource,
+    Source,
+    SqlSource,
+    TsfSource,
+)
 
 
 def _table() -> pl.DataFrame:
@@ -42,10 +52,23 @@ def _sql(folder: Path) -> SqlSource:
     return SqlSource(url=f"sqlite:///{folder}/table.db", table="sales")
 
 
+def _delta(folder: Path) -> DeltaSource:
+    _table().write_delta(folder / "table", mode="append" if (folder / "table").exists() else "error")
+    return DeltaSource(path=str(folder / "table"))
+
+
+def _tsf(folder: Path) -> TsfSource:
+    header = "@attribute series_name string\n@attribute start date\n@frequency daily\n@data\n"
+    (folder / "table.tsf").write_text(header + "a:2024-01-01 00-00-00:1,2,?\nb:2024-01-01 00-00-00:4,5,6\n")
+    return TsfSource(path=str(folder / "table.tsf"))
+
+
 EXAMPLES: dict[str, Callable[[Path], Source]] = {
     "csv": _csv,
     "parquet": _parquet,
+    "delta": _delta,
     "sql": _sql,
+    "tsf": _tsf,
     "builtin": lambda _: BuiltinSource("co2"),
     "simulated": lambda _: SimulatedSource(n_series=3, n_days=30, horizon_rows=5),
 }

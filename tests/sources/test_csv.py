@@ -1,3 +1,4 @@
+import gzip
 from datetime import date, datetime
 from pathlib import Path
 
@@ -6,6 +7,7 @@ import pytest
 
 from forecasting.errors import InputError
 from forecasting.sources import CsvSource
+from forecasting.sources.csv_types import SAMPLE
 
 
 def write(folder: Path, text: str | bytes, name: str = "data.csv") -> str:
@@ -134,3 +136,96 @@ def test_not_a_number_is_read_as_such_and_left_to_the_quality_checks(tmp_path: P
     frame = CsvSource(write(tmp_path, "unique_id,ds,y\na,1,NaN\na,2,inf\n")).read()
     assert frame.schema["y"] == pl.Float64
     assert frame["y"].is_nan().to_list() == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("early", "late", "kind"),
+    [
+        ("1", "2.5", pl.Float64),
+        ("1", "", pl.Int64),
+        ("1.5", "oops", pl.String),
+        ("", "2.5", pl.Float64),
+        ("", "7", pl.Int64),
+        ("", "2024-01-31", pl.Date),
+        ("", "", pl.String),
+        ("", "x", pl.String),
+        ("2024-01-31", "2024-01-31 06:00:00", pl.Datetime("us")),
+        ("2024-01-31", "soon", pl.String),
+        ("true", "maybe", pl.String),
+        ("1", "99999999999999999999", pl.Float64),
+    ],
+)
+def test_the_type_of_a_column_holds_its_last_value_too(early: str, late: str, kind: pl.DataType, tmp_path: Path):
+    lines = [f"a,{i},1,{early}" for i in range(SAMPLE + 500)] + [f"a,{SAMPLE + 500},1,{late}"]
+    path = write(tmp_path, "unique_id,ds,y,x\n" + "\n".join(lines) + "\n")
+    x = CsvSource(path).read()["x"]
+    assert x.dtype == kind
+    assert x.null_count() == (early == "") * (SAMPLE + 500) + (late == "")
+
+
+def test_a_decimal_comma_late_in_a_file_is_a_fraction(tmp_path: Path):
+    text = "unique_id;ds;y\n" + "".join(f"a;{i};1\n" for i in range(SAMPLE + 1)) + "a;99999;1,5\n"
+    frame = CsvSource(write(tmp_path, text), delimiter=";", decimal_comma=True).read()
+    assert (frame.schema["y"], frame["y"][-1]) == (pl.Float64, 1.5)
+
+
+def test_a_column_that_is_empty_in_one_file_takes_the_type_of_the_others(tmp_path: Path):
+    write(tmp_path, "unique_id,ds,y\na,2024-01-01,\n", "1.csv")
+    write(tmp_path, "y,unique_id,ds\n1.5,a,2024-01-02\n", "2.csv")
+    assert CsvSource(str(tmp_path)).read()["y"].to_list() == [None, 1.5]
+
+
+def test_text_among_the_numbers_of_one_file_names_file_value_and_column(tmp_path: Path):
+    write(tmp_path, "unique_id,ds,y\na,1,2.5\n", "1.csv")
+    write(tmp_path, "unique_id,ds,y\na,2,oops\n", "2.csv")
+    with pytest.raises(InputError, match=r"2\.csv: could not parse `oops` as dtype `f64` at column 'y'.*null_values"):
+        CsvSource(str(tmp_path)).read()
+
+
+def test_files_with_other_columns_may_be_filled_or_cut(tmp_path: Path):
+    write(tmp_path, "unique_id,ds,y,price\na,1,1,5\n", "1.csv")
+    write(tmp_path, "unique_id,ds,y\na,2,2\n", "2.csv")
+    assert CsvSource(str(tmp_path), differing_columns="fill").read()["price"].to_list() == [5, None]
+    assert CsvSource(str(tmp_path), differing_columns="drop").read().columns == ["unique_id", "ds", "y"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp1252", "latin-1", "iso8859-15"])
+def test_texts_of_any_encoding_are_read_with_their_line_ends(encoding: str, tmp_path: Path):
+    text = "unique_id;ds;y\r\nÜber größe;2024-01-01;1,5\r\n"
+    path = write(tmp_path, text.encode(encoding))
+    frame = CsvSource(path, delimiter=";", decimal_comma=True, encoding=encoding).read()
+    assert frame.rows() == [("Über größe", date(2024, 1, 1), 1.5)]
+
+
+def test_compressed_files_are_read_as_they_are(tmp_path: Path):
+    write(tmp_path, gzip.compress(b"unique_id,ds,y\na,1,1\n"), "1.csv.gz")
+    write(tmp_path, gzip.compress("unique_id,ds,y\nä,2,2\n".encode("latin-1")), "2.txt.gz")
+    assert CsvSource(str(tmp_path)).read().rows() == [("a", 1, 1)]
+    assert CsvSource(str(tmp_path / "2.txt.gz"), encoding="latin-1").read().rows() == [("ä", 2, 2)]
+
+
+def test_quoted_fields_hold_delimiters_and_line_breaks(tmp_path: Path):
+    path = write(tmp_path, 'unique_id,ds,y\n"a,""b""\nc",1,2\n')
+    assert CsvSource(path).read().rows() == [('a,"b"\nc', 1, 2)]
+
+
+def test_empty_columns_of_a_wide_file_are_series_without_values(tmp_path: Path):
+    path = write(tmp_path, "ds,a,b\n1,1,\n2,2,\n")
+    frame = CsvSource(path, layout="wide").read()
+    assert frame.filter(unique_id="b")["y"].to_list() == [None, None]
+
+
+def test_a_file_of_the_wrong_delimiter_lists_what_it_has(tmp_path: Path):
+    path = write(tmp_path, "unique_id;ds;y\na;1;2\n")
+    with pytest.raises(InputError, match=r"it has 'unique_id;ds;y'.*delimiter"):
+        CsvSource(path).read()
+
+
+def test_an_unknown_encoding_is_refused():
+    with pytest.raises(InputError, match=r"encoding must be one that Python knows .* got 'klingon'"):
+        CsvSource("data.csv", encoding="klingon")
+
+
+def test_a_source_of_covariates_needs_no_y(tmp_path: Path):
+    path = write(tmp_path, "unique_id,ds,price\na,1,2\n")
+    assert CsvSource(path).read(["unique_id", "ds"]).rows() == [("a", 1, 2)]

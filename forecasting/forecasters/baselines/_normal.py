@@ -18,8 +18,11 @@ def _z(levels: tuple[float, ...]) -> FloatArray:
 
 
 def normal_forecast(mean_H: FloatArray, sigma_H: FloatArray, task: Task) -> tuple[FloatArray, FloatArray]:
-    """Point forecast (H,) and its normal quantiles (H, Q), ascending; ValueError where mean or spread is not finite."""
-    quantiles_HQ = mean_H[:, None] + sigma_H[:, None] * _z(task.quantile_levels)
+    """Point forecast (H,) and its normal quantiles (H, Q), ascending; ValueError where mean or spread is not finite.
+
+    The axes before the last may be more: (O, H) gives (O, H, Q).
+    """
+    quantiles_HQ = mean_H[..., None] + sigma_H[..., None] * _z(task.quantile_levels)
     if not (np.isfinite(quantiles_HQ).all() and np.isfinite(mean_H).all()):
         raise ValueError("the model gave a non-finite forecast")
     return mean_H, quantiles_HQ
@@ -33,9 +36,3 @@ def is_constant(y: FloatArray, before: FloatArray | None = None) -> bool:
 def constant_forecast(y: FloatArray, task: Task) -> tuple[FloatArray, FloatArray]:
     """The last value over the horizon, intervals of width 0: all that a constant series supports."""
     return normal_forecast(np.full(task.horizon, y[-1]), np.zeros(task.horizon), task)
-
-
-def require_finite(y: FloatArray) -> None:
-    """ValueError where a history (T,) has gaps or infinities, which statsmodels would answer with NaN in silence."""
-    if not np.isfinite(y).all():
-        raise ValueError("needs a history without gaps: set data.quality.fill")

@@ -4,13 +4,27 @@ A model with a state per phase of a season of 52 is slow and weak, so the non-se
 series.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 from statsmodels.tsa.seasonal import STL
 
+from forecasting.forecasters.baselines._normal import is_constant, normal_forecast
 from forecasting.forecasters.protocol import Task
 from forecasting.series.arrays import FloatArray
 
 _WINDOW = 11  # seasons over which STL smooths each phase, as forecast::stlf does
+
+Model = Callable[[FloatArray, int], tuple[FloatArray, FloatArray]]  # series (T,), its season -> as a baseline
+
+
+def around_long_season(y: FloatArray, task: Task, longest: int, model: Model) -> tuple[FloatArray, FloatArray]:
+    """`model`'s forecast of the series, its season taken out before and put back where it is longer than `longest`."""
+    adjusted_T, season_H, m = remove_season(y, task, longest)
+    if is_constant(adjusted_T, y):
+        return normal_forecast(np.full(task.horizon, adjusted_T[-1]) + season_H, np.zeros(task.horizon), task)
+    y_hat, quantiles_HQ = model(adjusted_T, m)
+    return y_hat + season_H, quantiles_HQ + season_H[:, None]
 
 
 def remove_season(y: FloatArray, task: Task, longest: int) -> tuple[FloatArray, FloatArray, int]:

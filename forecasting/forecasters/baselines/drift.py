@@ -1,8 +1,8 @@
-"""The line from the first to the last observed value, carried on: a random walk with drift (fpp3, 5.2 and 5.5)."""
+"""The line from the first to the last value, carried on: a random walk with drift (fpp3, 5.2 and 5.5)."""
 
 import numpy as np
 
-from forecasting.forecasters.baselines._normal import normal_forecast
+from forecasting.forecasters.baselines._histories import Histories
 from forecasting.forecasters.protocol import Task
 from forecasting.series.arrays import FloatArray
 
@@ -12,20 +12,15 @@ def min_history(task: Task) -> int:  # noqa: ARG001
     return 3
 
 
-def forecast(y: FloatArray, task: Task) -> tuple[FloatArray, FloatArray]:
-    """Forecast (H,) and quantiles (H, Q) of a history (T,), gaps allowed; sigma_h = sigma sqrt(h (1 + h / (T - 1))).
+def forecast_all(histories: Histories, task: Task) -> tuple[FloatArray, FloatArray]:
+    """Mean and standard deviation (O, H): sigma_h = sigma sqrt(h (1 + h / (T - 1))).
 
-    sigma comes from the one-step changes less the drift, over one degree of freedom less than their number. ValueError
-    where fewer than two values were observed.
+    sigma comes from the one-step changes less the drift, over one degree of freedom less than their number.
     """
-    seen = np.flatnonzero(np.isfinite(y))
-    if len(seen) < 2:
-        raise ValueError(f"needs two observed values, got {len(seen)}")
-    first, last = seen[0], seen[-1]
-    span = last - first
-    drift = (y[last] - y[first]) / span
-    changes = np.diff(y) - drift
-    changes = changes[np.isfinite(changes)]
-    sigma = np.sqrt(np.dot(changes, changes) / (len(changes) - 1)) if len(changes) > 1 else 0.0
-    steps_H = np.arange(1.0, task.horizon + 1) + (len(y) - 1 - last)
-    return normal_forecast(y[last] + drift * steps_H, sigma * np.sqrt(steps_H * (1 + steps_H / span)), task)
+    span_O = histories.lengths - 1
+    drift_O = (histories.last - histories.first) / span_O
+    total_O = histories.lagged_sums(histories.changes(1) - np.repeat(drift_O, histories.lengths), 1)
+    sigma_O = np.sqrt(total_O / (span_O - 1))
+    steps_H = np.arange(1.0, task.horizon + 1)
+    mean_OH = histories.last[:, None] + drift_O[:, None] * steps_H
+    return mean_OH, sigma_O[:, None] * np.sqrt(steps_H * (1 + steps_H / span_O[:, None]))

@@ -1,8 +1,8 @@
-"""The last observed value over the whole horizon: a random walk (fpp3, sections 5.2 and 5.5)."""
+"""The last value over the whole horizon: a random walk (fpp3, sections 5.2 and 5.5)."""
 
 import numpy as np
 
-from forecasting.forecasters.baselines._normal import normal_forecast
+from forecasting.forecasters.baselines._histories import Histories
 from forecasting.forecasters.protocol import Task
 from forecasting.series.arrays import FloatArray
 
@@ -12,20 +12,9 @@ def min_history(task: Task) -> int:  # noqa: ARG001 - every baseline's function 
     return 1
 
 
-def forecast(y: FloatArray, task: Task) -> tuple[FloatArray, FloatArray]:
-    """Forecast (H,) and quantiles (H, Q) of a history (T,), gaps allowed; sigma_h = sigma * sqrt(h).
-
-    sigma is the root mean square of the one-step changes that were observed. ValueError where nothing was observed.
-    """
+def forecast_all(histories: Histories, task: Task) -> tuple[FloatArray, FloatArray]:
+    """Mean and standard deviation (O, H): sigma_h = sigma * sqrt(h), sigma the root mean square of one-step changes."""
+    total_O = histories.lagged_sums(histories.changes(1), 1)
+    sigma_O = np.sqrt(total_O / np.maximum(histories.lengths - 1, 1))
     steps_H = np.arange(1.0, task.horizon + 1)
-    last = y[-1]
-    if not np.isfinite(last):
-        seen = np.flatnonzero(np.isfinite(y))
-        if not len(seen):
-            raise ValueError("needs one observed value")
-        last = y[seen[-1]]
-        steps_H = steps_H + (len(y) - 1 - seen[-1])
-    changes = np.diff(y)
-    changes = changes[np.isfinite(changes)]
-    sigma = np.sqrt(np.dot(changes, changes) / len(changes)) if len(changes) else 0.0
-    return normal_forecast(np.full(task.horizon, last), sigma * np.sqrt(steps_H), task)
+    return np.repeat(histories.last[:, None], task.horizon, axis=1), sigma_O[:, None] * np.sqrt(steps_H)

@@ -1,0 +1,91 @@
+"""A Delta table at its newest or at an older version: comes in a path or URI, goes out the long frame."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import deltalake
+import polars as pl
+from deltalake.exceptions import DeltaError
+
+from forecasting.errors import InputError
+from forecasting.sources.files import first_fault
+from forecasting.sources.layout import Layout, to_long
+from forecasting.sources.places import Options, Place
+from forecasting.sources.scan import KEYS, Scan, fingerprint_of
+from forecasting.sources.stamps import with_stamps
+
+
+@dataclass(frozen=True)
+class DeltaSource:
+    """`version` (a number) or `timestamp` (the newest version that was there then; UTC where it has no zone) goes back in
+    time; null: the newest. `storage_options` as for parquet.
+    """
+
+    __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012 - read by pydantic where the config file is parsed
+
+    path: str
+    kind: Literal["delta"] = "delta"
+    version: int | None = None
+    timestamp: datetime | None = None
+    columns: dict[str, str] = field(default_factory=dict)
+    layout: Layout = "long"
+    ds_format: str | None = None
+    ignore: list[str] = field(default_factory=list)
+    storage_options: Options = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        Place.require_no_secrets(self.path, self.storage_options)
+        if self.version is not None and self.timestamp is not None:
+            raise InputError(
+                "a delta source goes back to a version or to a time, got both: set data.source.version or timestamp"
+            )
+
+    def scan(self, needs: Sequence[str] = KEYS) -> Scan:
+        """Open one version, which later commits leave alone; raises InputError for a table or version that is not there."""
+        place = Place.resolved(self.path, self.storage_options)
+        try:
+            table = self._table(place)
+            rows = pl.scan_delta(table, storage_options=place.texts or None)
+            long = with_stamps(to_long(rows, self.layout, self.columns, self.ignore, needs), self.ds_format)
+            identity = [table.metadata().id, table.version()]
+            provenance = self._provenance(table)
+        except (DeltaError, pl.exceptions.PolarsError, OSError, ValueError) as error:
+            raise place.unreadable(error, "path, version, timestamp or storage_options") from None
+        return Scan(
+            long,
+            fingerprint_of(asdict(self), identity, needs),
+            provenance,
+            lambda: first_fault({self.path: lambda: long}, "ds_format"),
+        )
+
+    def read(self, needs: Sequence[str] = KEYS) -> pl.DataFrame:
+        """unique_id, ds, y and the table's further columns; raises InputError for what cannot be read."""
+        return self.scan(needs).collect()
+
+    def _table(self, place: Place) -> Any:
+        table = deltalake.DeltaTable(place.uri, version=self.version, storage_options=place.texts or None)
+        if self.timestamp is not None:
+            wanted = self.timestamp if self.timestamp.tzinfo else self.timestamp.replace(tzinfo=UTC)
+            first = _committed(table.history()[-1])
+            if wanted < first:
+                raise ValueError(f"the table's oldest version is of {first}, later than the timestamp {wanted}")
+            table.load_as_version(wanted)
+        return table
+
+    def _provenance(self, table: Any) -> dict[str, Any]:
+        files = pl.DataFrame(table.get_add_actions(flatten=True))
+        return {
+            "kind": self.kind,
+            "path": self.path,
+            "version": table.version(),
+            "committed": str(_committed(table.history(1)[0])),
+            "n_files": files.height,
+            "bytes": int(files["size_bytes"].sum()),
+            "n_rows": int(files["num_records"].sum()) if files["num_records"].null_count() == 0 else None,
+        }
+
+
+def _committed(commit: dict[str, Any]) -> datetime:
+    return datetime.fromtimestamp(commit["timestamp"] / 1000, UTC)
