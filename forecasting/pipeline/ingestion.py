@@ -61,10 +61,12 @@ def ingest(config: Config, paths: Paths, *, dry_run: bool = False) -> Ingested:
     """Read, check, grid and publish; InputError for an unusable source, LimitError past `max_quarantined` or where the disk
     is full: nothing published.
     """
-    scan, future = config.data.source.scan(), _future(config)
+    scan = config.data.source.scan()
+    future = None if config.data.future is None else config.data.future.scan((UNIQUE_ID, DS))
+    scans = [scan] if future is None else [scan, future]
     store, stages = SeriesStore(paths.root), StageStore(paths.stages)
     before = store.current()
-    inputs = None if dry_run else _inputs(config, scan, future)
+    inputs = None if dry_run else _inputs(config, scans)
     known = None if inputs is None or before is None else stages.find("ingest", inputs | {"version": asdict(before)})
     if known is not None and before is not None and not _reasons(known.summary) & _BY_THE_CLOCK:
         summary = known.summary | {"changes": None}
@@ -73,7 +75,8 @@ def ingest(config: Config, paths: Paths, *, dry_run: bool = False) -> Ingested:
         stack.enter_context(disk_errors(paths.root))
         root = Path(stack.enter_context(TemporaryDirectory())) if dry_run else paths.root
         draft = stack.enter_context(Draft(root))
-        chunks = [_told(draft, chunk) for chunk in _chunks(config, scan, future, draft)]
+        series = SeriesChunks(_batches(scan, config), draft.folder("spill"), int(config.chunk_mib * 2**20))
+        chunks = [_told(draft, chunk) for chunk in _chunks(config, series, future, draft)]
         checked = together([chunk.checked for chunk in chunks])
         require_few_quarantined(checked, config.data.quality)
         _require_history(checked.facts, config.task.horizon)
@@ -82,20 +85,16 @@ def ingest(config: Config, paths: Paths, *, dry_run: bool = False) -> Ingested:
             version = store.commit(draft, checked.quarantine)
         changed = before is None or before.version != version.version
         changes = _changes(store, before, draft) if before is not None and changed else None
-    summary = _summary(version, checked, chunks) | {"changes": changes}
+    read = {"n_rows_read": series.n_rows, "read": [opened.provenance for opened in scans]}
+    summary = _summary(version, checked, chunks) | {"changes": changes} | read
     if inputs is not None:
         stages.run("ingest", inputs | {"version": asdict(version)}, lambda _: summary)
     return Ingested(version, checked.frame.schema[DS], checked.quarantine, changed, summary)
 
 
-def _future(config: Config) -> Scan | None:
-    """The second source, of known-future covariates."""
-    return None if config.data.future is None else config.data.future.scan((UNIQUE_ID, DS))
-
-
-def _inputs(config: Config, scan: Scan, future: Scan | None) -> dict[str, Any] | None:
+def _inputs(config: Config, scans: list[Scan]) -> dict[str, Any] | None:
     """What an ingest depends on; None where nobody can tell whether it is still the same."""
-    fingerprints = [source.fingerprint for source in (scan, future) if source is not None]
+    fingerprints = [scan.fingerprint for scan in scans]
     if None in fingerprints:
         return None
     return {
@@ -111,11 +110,10 @@ def _changes(store: SeriesStore, before: Version, draft: Draft) -> dict[str, Any
     return {"since": before.version, "sentence": told(found, before.version), **found.to_dict()}
 
 
-def _chunks(config: Config, scan: Scan, second: Scan | None, draft: Draft) -> Iterator[_Chunk]:
-    """Every chunk of the source, checked, gridded and written by a few threads, in the order of the series."""
+def _chunks(config: Config, series: SeriesChunks, scan: Scan | None, draft: Draft) -> Iterator[_Chunk]:
+    """Every chunk, with what `scan` knows of its future, checked, gridded and written by a few threads, in order."""
     data, names, freq = config.data, config.data.covariates, parse_freq(config.data.freq, config.data.timezone)
-    future = None if second is None else second.collect()
-    series = SeriesChunks(_batches(scan, config), draft.folder("spill"), int(config.chunk_mib * 2**20))
+    future = None if scan is None else scan.collect()
     stamps = series.stamps
     phase = None if data.aggregate else grid_phase(stamps[DS], freq, data.quality, stamps["n"])
 

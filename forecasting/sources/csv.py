@@ -28,7 +28,7 @@ from forecasting.sources.files import (
 )
 from forecasting.sources.layout import Layout, to_long
 from forecasting.sources.scan import KEYS, Scan, fingerprint_of
-from forecasting.sources.stamps import with_stamps
+from forecasting.sources.stamps import require_iso, with_stamps
 
 _SUFFIXES = (".csv", ".csv.gz")
 
@@ -72,6 +72,8 @@ class CsvSource:
         identity = identity_of(files)
         schemas = schemas_of(files, lambda file: types_of(partial(self._table, file)))
         types = shared_types(files, schemas, shared_columns(files, schemas, self.differing_columns), loose=True)
+        for file, schema in zip(files, schemas, strict=True):
+            self._require_iso(file, schema)
         types |= self._numbers_of_a_wide_table(types)
 
         def table(file: Path, schema: pl.Schema) -> pl.LazyFrame:
@@ -104,6 +106,13 @@ class CsvSource:
             schema_overrides={**self._texts(), **types},
             glob=False,
         )
+
+    def _require_iso(self, file: Path, schema: pl.Schema) -> None:
+        """polars takes 01/02/2024 for the first of February whatever was meant; here a format must say so."""
+        name = self.columns.get(DS, DS)
+        if schema.get(name) in (pl.Date, pl.Datetime):
+            texts = self._table(file, {name: pl.String()}).select(pl.col(name).drop_nulls().head(1)).collect()
+            require_iso(texts.item(), file)
 
     def _input(self, file: Path) -> Path | BytesIO:
         """The file where polars can read it, else its text decoded to UTF-8."""
