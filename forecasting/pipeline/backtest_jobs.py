@@ -20,8 +20,8 @@ from forecasting.evaluation.scoring import score, step_scores
 from forecasting.evaluation.selection import inner_score
 from forecasting.evaluation.slices import step_slices
 from forecasting.forecasters.catalog import load_forecaster
+from forecasting.forecasters.ensemble import EnsembleForecaster
 from forecasting.forecasters.protocol import Forecaster, no_progress
-from forecasting.forecasters.recurrent import RecurrentForecaster
 from forecasting.pipeline.jobs import TrainJob
 from forecasting.series.arrays import Origins, SeriesArrays
 from forecasting.series.as_of import as_of
@@ -187,7 +187,7 @@ def _fit_leak(recipe: TrainJob, arrays: SeriesArrays, seed: int) -> LeakReport:
 
     def fit(given: SeriesArrays) -> tuple[Forecaster, float]:
         known = as_of(given, until)
-        forecaster = RecurrentForecaster(few, recipe.task, recipe.seed, "cpu")
+        forecaster = EnsembleForecaster.untrained(few, recipe.task, recipe.seed, "cpu")
         forecaster.fit(known, until, inner, no_progress)
         score = inner_score(forecaster, recipe.fallback, known, inner, recipe.metric) if len(inner) else float("nan")
         return forecaster, score
