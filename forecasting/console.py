@@ -160,6 +160,8 @@ def show_ingest(console: Console, told: dict[str, Any]) -> None:
     console.print(f"{kept}, y at {told['n_observed']:,} of them, {told['first']} to {told['last']}", markup=False)
     show_account(console, told["account"])
     console.print(f"{told['n_quarantined']:,} series set aside · {published}", markup=False)
+    for name, why in told.get("dropped_covariates", {}).items():
+        console.print(f"covariate {name} is dropped: {why}", markup=False, soft_wrap=True)
     if told["changes"]:
         console.print(told["changes"]["sentence"], markup=False, soft_wrap=True)
         for what, ids in told["changes"]["examples"].items():

@@ -1,6 +1,6 @@
 """The first two stages: a source becomes a version of the series table, and its windows are indexed and checked."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,10 @@ from forecasting.freq import parse_freq
 from forecasting.pipeline.paths import Paths
 from forecasting.pipeline.plan import task_of
 from forecasting.schema import CUTOFF, DS, UNIQUE_ID, Y
-from forecasting.series.arrays import Origins, SeriesArrays
+from forecasting.series.arrays import Origins, SeriesArrays, missing_future
 from forecasting.series.changes import changes as changes_between
 from forecasting.series.changes import told
+from forecasting.series.cutoffs import last_origins
 from forecasting.series.dataset import Dataset
 from forecasting.series.grid import to_grid
 from forecasting.series.quality import Checked, check_series, require_few_quarantined
@@ -76,6 +77,20 @@ def ingest(config: Config, paths: Paths, *, dry_run: bool = False) -> Ingested:
         "changes": changes,
     }
     return Ingested(version, frame.schema[DS], checked, changed, summary)
+
+
+def known_ahead(config: Config, dataset: Dataset) -> tuple[Dataset, dict[str, str]]:
+    """The dataset without the known-future covariates that are not known over the newest horizon, and how many series lack
+    each; where the config says `error` they stay, and who reads the dataset refuses it.
+    """
+    names = dataset.reading.known_future
+    if config.data.covariates.missing_future == "error" or not names:
+        return dataset, {}
+    arrays = dataset.arrays()
+    missing = missing_future(arrays, last_origins(arrays, dataset.reading.align), config.task.horizon)
+    gone = {name: f"not known over the horizon of {len(which)} series" for name, which in missing.items()}
+    kept = [name for name in names if name not in gone]
+    return replace(dataset, reading=replace(dataset.reading, known_future=kept)), gone
 
 
 def _changes(paths: Paths, before: Version, frame: pl.DataFrame) -> dict[str, Any]:

@@ -77,8 +77,12 @@ class Run:
         def work() -> Summary:
             found = ingestion.ingest(self.config, self.paths)
             self.version: Version = found.version
-            self.reading: Reading = reading_of(self.config, found.ds_type)
-            self.dataset = Dataset(self.paths.root, found.version.version, self.reading)
+            whole = Dataset(self.paths.root, found.version.version, reading_of(self.config, found.ds_type))
+            self.dataset, gone = ingestion.known_ahead(self.config, whole)
+            self.reading: Reading = self.dataset.reading
+            found.summary["dropped_covariates"] = gone
+            for name, why in gone.items():
+                listening().warn(f"covariate {name} is dropped: {why}")
             self.inputs = data_inputs(found.version.digest, self.reading, self.config)
             self.run_id = key_of("run", {"config": recipe_of(self.config), "data": found.version.digest})
             self.recording = Recording(self.config, self.paths, self.run_id, found, self.device)

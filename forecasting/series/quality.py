@@ -72,11 +72,12 @@ class Checked:
     found: pl.DataFrame
     facts: pl.DataFrame
     n_series: int
+    max_gap: int | None = None
 
     @cached_property
     def quarantine(self) -> pl.DataFrame:
         """One row per series and reason (the QuarantineTable without dataset_version), flags too."""
-        return findings([self.found, flagged(self.facts)])
+        return findings([self.found, flagged(self.facts, self.max_gap)])
 
     @property
     def n_quarantined(self) -> int:
@@ -147,7 +148,9 @@ def check_series(
     reasons += _without_values(ready.held, told, reasons, facts)
     gone = _bad(reasons, told)
     rows, facts = _without(rows, gone), _without(facts, gone)
-    return Checked(rows, _with_spans([told, *reasons], ready.held), facts, ready.held[UNIQUE_ID].n_unique())
+    return Checked(
+        rows, _with_spans([told, *reasons], ready.held), facts, ready.held[UNIQUE_ID].n_unique(), settings.max_gap
+    )
 
 
 def together(parts: Sequence[Checked]) -> Checked:
@@ -157,6 +160,7 @@ def together(parts: Sequence[Checked]) -> Checked:
         findings([part.found for part in parts]),
         pl.concat([part.facts for part in parts]),
         sum(part.n_series for part in parts),
+        parts[0].max_gap,
     )
 
 
