@@ -155,6 +155,9 @@ class Config(_Strict):
     seed: int = Field(default=7, ge=0)
     device: str = "auto"
     workers: int | None = Field(default=None, ge=1)  # parallel processes; null: one per core
+    chunk_mib: float = Field(
+        default=64.0, gt=0
+    )  # of input that ingest holds as one chunk of series; it needs 10 times that
     data: Data
     task: TaskConfig
     forecasters: list[RecurrentSettings] = DEFAULT_FORECASTERS

@@ -32,7 +32,11 @@ class AlertError(ForecastingError):
 
 
 class DivergedError(ForecastingError):
-    """A fit met a non-finite loss or gradient and could not go on."""
+    """A fit met a non-finite loss or gradient and could not go on; `history` is what it had told up to there."""
+
+    def __init__(self, message: str, history: list[dict[str, float]] | None = None) -> None:
+        super().__init__(message)
+        self.history = history or []
 
 
 class StoppedError(ForecastingError):

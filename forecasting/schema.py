@@ -146,9 +146,15 @@ def quantile_levels_of(frame: pl.DataFrame) -> tuple[float, ...]:
     return tuple(sorted(quantile_level(c) for c in frame.columns if c[:1] == "q" and c[1:2].isdigit()))
 
 
-def check(schema: type[dy.Schema], frame: pl.DataFrame, key: list[str]) -> pl.DataFrame:
-    """`frame` with its columns beyond the contract kept; raises dataframely's ValidationError or ValueError on doubled keys."""
+def conform(schema: type[dy.Schema], frame: pl.DataFrame) -> pl.DataFrame:
+    """`frame` with its columns beyond the contract kept; raises dataframely's ValidationError."""
     schema.validate(frame.select(schema.column_names()), cast=False)
+    return frame
+
+
+def check(schema: type[dy.Schema], frame: pl.DataFrame, key: list[str]) -> pl.DataFrame:
+    """As `conform`, and each key once: raises ValueError where one is doubled."""
+    conform(schema, frame)
     if frame.select(key).is_duplicated().any():
         raise ValueError(f"{schema.__name__}: {key} must be unique")
     return frame

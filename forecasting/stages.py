@@ -45,6 +45,10 @@ class StageStore:
         record = json.loads((folder / _SUMMARY).read_text(encoding="utf-8"))
         return StageResult(stage, key, folder, record["summary"], True, record["seconds"])
 
+    def unfinished(self, stage: str, inputs: Mapping[str, Any]) -> Path:
+        """Where the making of a result may keep what a kill must not lose; apart from the results, never swept."""
+        return self.folder / "unfinished" / stage / key_of(stage, inputs)
+
     def run(self, stage: str, inputs: Mapping[str, Any], build: Callable[[Path], dict[str, Any]]) -> StageResult:
         """The result of these inputs: found, or made by `build(folder) -> summary`."""
         found = self.find(stage, inputs)

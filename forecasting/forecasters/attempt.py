@@ -8,7 +8,7 @@ from types import FrameType
 
 import numpy as np
 
-from forecasting.forecasters.baselines import BaselineSettings, forecast_history
+from forecasting.forecasters.baselines import BaselineSettings, forecast_history, load_engines
 from forecasting.forecasters.protocol import Task
 from forecasting.series.arrays import FloatArray
 
@@ -20,6 +20,7 @@ _OUT_OF_TIME = "passed the cap of"
 def attempt(settings: BaselineSettings, history: FloatArray, task: Task) -> Answer:
     """One forecast of one history (T,), checked: right shapes, finite, quantiles ascending; or the reason why not."""
     kind = settings.kind
+    load_engines(kind, settings.engine)  # before the clock runs: an import that is stopped half-way stays broken
     try:
         with _time_limit(settings.max_seconds):
             y_hat, quantiles = forecast_history(kind, history, task, settings.engine)

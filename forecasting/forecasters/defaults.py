@@ -48,15 +48,17 @@ def resolve_settings(
     size = Size(history, int(np.maximum(observed - task.horizon - min_history + 1, 0).sum()))
     unmoved = settings.head == "negative_binomial" or transform_of(settings.transform).lag != "none"
     seasonal = task.season_length > 1 and history >= 2 * task.season_length
+    context_length = settings.context_length or _context_length(task, history)
+    training = _training(settings.training, size, every_step=topology_of(settings.topology).every_step)
     return replace(
         settings,
-        context_length=settings.context_length or _context_length(task, history),
+        context_length=context_length,
         hidden_size=settings.hidden_size or _hidden_size(size),
         loss=settings.loss or default_loss(settings.head),
         scaling=settings.scaling or ("mean_abs" if unmoved else "standard"),
         residual=settings.residual or ("none" if unmoved else "seasonal_naive" if seasonal else "last_value"),
         min_history=min_history,
-        training=_training(settings.training, size, every_step=topology_of(settings.topology).every_step),
+        training=replace(training, bptt_length=training.bptt_length or context_length),
     )
 
 

@@ -27,13 +27,17 @@ class Task:
 
 @dataclass(frozen=True)
 class FitReport:
-    """What a fit tells: seconds, steps, `history` rows {step, train_loss, valid_loss, ...}, the best validation loss and step."""
+    """What a fit tells: seconds, steps, `history` rows {step, train_loss, valid_loss, ...}, the best validation loss and step.
+
+    `profiles`: rows {step, effective_memory, stride, profile} of the gradient through time, the last one of what is kept.
+    """
 
     seconds: float = 0.0
     best_step: int = 0
     best_loss: float | None = None
     history: list[dict[str, float]] = field(default_factory=list)
     notes: dict[str, Any] = field(default_factory=dict)
+    profiles: list[dict[str, Any]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

@@ -19,12 +19,20 @@ from forecasting.forecasters.protocol import FitReport, Forecast, Progress, Task
 from forecasting.forecasters.recurrent_forecast import forecast_quantiles
 from forecasting.forecasters.recurrent_settings import RecurrentSettings
 from forecasting.forecasters.recurrent_state import State, read_state, write_state
-from forecasting.forecasters.recurrent_windows import TrainingStep, shape_of, spec_of, training_index, training_limit
+from forecasting.forecasters.recurrent_windows import (
+    TrainingStep,
+    probe_of,
+    shape_of,
+    spec_of,
+    training_index,
+    training_limit,
+)
 from forecasting.forecasters.validation import Validation
 from forecasting.models.network import Network, build_network
 from forecasting.series.arrays import FloatArray, IntArray, Origins, SeriesArrays
 from forecasting.training.devices import exact, resolve, seeded
 from forecasting.training.loop import OnValidation, nothing, train
+from forecasting.training.state import Checkpoints
 from forecasting.windows.gather import gather
 from forecasting.windows.panel import Panel
 from forecasting.windows.spec import WindowSpec
@@ -57,11 +65,13 @@ class RecurrentForecaster:
         *,
         stop_after: int | None = None,
         on_validation: OnValidation = nothing,
+        checkpoints: Checkpoints | None = None,
     ) -> FitReport:
         """Train on windows whose targets end by `until`, or by the oldest inner cutoff of a series that has any.
 
-        With `stop_after` the same schedule ends at that step, without a look at `inner`. Raises InputError where no
-        series is long enough for one window, DivergedError where training cannot go on.
+        With `stop_after` the same schedule ends at that step, without a look at `inner`. With `checkpoints` a fit that was
+        killed goes on from the newest one. Raises InputError where no series is long enough for one window,
+        DivergedError where training cannot go on.
         """
         began = time.perf_counter()
         resolved = resolve_settings(self.settings, self.task, arrays, until)
@@ -73,10 +83,10 @@ class RecurrentForecaster:
         encoding = fit_encoding(arrays, until)
         shape = shape_of(resolved, self.task, encoding)
         limit = training_limit(arrays, until, inner)
-        with exact(self.device), seeded(self.seed, self.device):
+        with exact(self.device, tf32=resolved.training.tf32), seeded(self.seed, self.device):
             panel = encoding.panel(arrays, self.device)
             network = build_network(shape, self.seed).to(self.device)
-            step = TrainingStep(network, panel, index, limit, resolved, self.task, self.seed)
+            step = TrainingStep(network, panel, index, arrays, limit, resolved, self.task, self.seed)
             known = inner.take(arrays.n_observed(inner) >= (resolved.min_history or 0))
             validation = Validation(network, panel, step.spec, self.task, arrays, known, last_rows(arrays, until))
             trained = train(
@@ -84,9 +94,11 @@ class RecurrentForecaster:
                 step,
                 resolved.training,
                 validation if len(validation) else None,
-                on_progress,
-                on_validation,
-                stop_after,
+                on_step=on_progress,
+                on_validation=on_validation,
+                stop_after=stop_after,
+                probe=probe_of(network, step),
+                checkpoints=checkpoints,
             )
         self.resolved, self.encoding, self.network = resolved, encoding, network
         self.fitted_on = _fitted_on(arrays, until, len(index))
@@ -95,11 +107,13 @@ class RecurrentForecaster:
             "n_windows": len(index),
             "n_skipped_steps": trained.n_skipped,
             "n_steps": trained.n_steps,
+            "resumed_from_step": trained.resumed_from,
+            **trained.notes,
             **{k: v for k, v in asdict(resolved).items() if k != "training"},
             **asdict(resolved.training),
         }
         seconds = time.perf_counter() - began
-        return FitReport(seconds, trained.best_step, trained.best_loss, trained.history, notes)
+        return FitReport(seconds, trained.best_step, trained.best_loss, trained.history, notes, trained.profiles)
 
     def forecast(self, arrays: SeriesArrays, origins: Origins, on_progress: Progress) -> Forecast:
         """Quantiles after each origin; origins with too little history, or without a finite output, fail with the reason."""

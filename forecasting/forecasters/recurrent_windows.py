@@ -3,18 +3,23 @@
 Comes in: settings without nulls, arrays, cutoffs. Goes out: window index, window spec, network shape, and `TrainingStep`.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from forecasting.forecasters.encoding import Encoding, last_rows
 from forecasting.forecasters.protocol import Task
 from forecasting.forecasters.recurrent_settings import RecurrentSettings
+from forecasting.forecasters.validation import naive_errors
+from forecasting.models.cells import Recurrence
 from forecasting.models.network import Network
 from forecasting.models.shape import NetworkShape
 from forecasting.models.topologies import topology_of
 from forecasting.series.arrays import IntArray, Origins, SeriesArrays
-from forecasting.training.losses import default_loss, loss_of
+from forecasting.training.losses import Judged, default_loss, loss_of, mase
+from forecasting.training.probe import Probe
 from forecasting.windows.gather import gather, gather_targets
 from forecasting.windows.index import WindowIndex, build_index
 from forecasting.windows.panel import Panel
@@ -22,35 +27,88 @@ from forecasting.windows.sampler import WindowSampler
 from forecasting.windows.scalers import SCALERS
 from forecasting.windows.spec import N_STEP_INPUTS, WindowSpec
 
+_PROBE_WINDOWS = 32  # enough for a stable mean over windows, few enough to cost next to nothing
+
 
 class TrainingStep:
-    """Calling it draws a batch of windows and gives the network's loss on it."""
+    """The batches of a fit (see `training.batches`): windows drawn by the sampler, and the network's loss on them."""
+
+    why_eager: str | None = None  # nothing here waits for the device
 
     def __init__(
         self,
         network: Network,
         panel: Panel,
         index: WindowIndex,
+        arrays: SeriesArrays,
         limit: IntArray,
         settings: RecurrentSettings,
         task: Task,
         seed: int,
     ) -> None:
         self.network, self.panel, self.spec = network, panel, spec_of(settings, task)
+        self.index, self.seed = index, seed
         self.sampler = WindowSampler(index, settings.training.batch_size or 1, seed, panel.device)
         self.limit = torch.from_numpy(limit).to(panel.device)
-        self.loss = loss_of(settings.loss or default_loss(settings.head)).value
-        self.levels = torch.tensor(task.quantile_levels, device=panel.device)
+        self.judge = loss_of(settings.loss or default_loss(settings.head)).value
+        self.levels = task.quantile_levels
+        # Only the mase loss reads it, and finding it takes a pass over all histories.
+        errors = naive_errors(arrays, limit, task.season_length) if self.judge is mase else np.ones(len(limit))
+        self.naive_error = torch.from_numpy(errors).to(panel.device)
+        encoder = encoder_of(network)
+        if encoder is not None:
+            encoder.bptt_length = settings.training.bptt_length
         # A step that is an origin needs some steps behind it before it is asked; a quarter of the window is enough.
         self.burn_in = max(1, min((settings.min_history or 1) - 1, self.spec.context_length // 4))
 
-    def __call__(self) -> Tensor:
-        """The loss of the next batch."""
-        series, row = self.sampler.draw()
-        windows = gather(self.panel, series, row, self.spec, all_origins=self.spec.every_step)
+    @property
+    def batch_size(self) -> int:
+        """Windows per batch."""
+        return self.sampler.batch_size
+
+    @batch_size.setter
+    def batch_size(self, size: int) -> None:
+        self.sampler.batch_size = size
+
+    @property
+    def generator(self) -> torch.Generator:
+        """Where the stream of windows stands."""
+        return self.sampler.generator
+
+    def draw(self) -> tuple[Tensor, Tensor]:
+        """Series and origin rows of the next batch."""
+        return self.sampler.draw()
+
+    def loss(self, batch: tuple[Tensor, ...]) -> Tensor:
+        """The loss over every origin of the windows of a batch."""
+        return self._loss(*batch, all_origins=self.spec.every_step)
+
+    def probe_loss(self, n_windows: int) -> Callable[[], Tensor]:
+        """The loss of the last origins alone of some windows, always the same ones."""
+        series, row = WindowSampler(self.index, n_windows, self.seed + 1, self.panel.device).draw()
+        return lambda: self._loss(series, row, all_origins=False)
+
+    def _loss(self, series: Tensor, row: Tensor, *, all_origins: bool) -> Tensor:
+        windows = gather(self.panel, series, row, self.spec, all_origins=all_origins)
         targets = gather_targets(self.panel, series, row, windows, self.limit[series], self.spec, self.burn_in)
         forecast = self.network.distribution(self.network(windows.inputs), windows.spread)
-        return self.loss(forecast, targets.z, targets.mask, self.levels)
+        naive_error = self.naive_error[series].reshape(-1, *[1] * (targets.z.dim() - 1))
+        return self.judge(Judged(forecast, targets.z, targets.mask, self.levels, windows.unscale, naive_error))
+
+
+def probe_of(network: Network, step: TrainingStep) -> Probe | None:
+    """The probe of what reads the context; None for a network that has no memory of it."""
+    encoder = encoder_of(network)
+    if encoder is None:
+        return None
+    layers = [layer for layer in encoder.modules() if isinstance(layer, nn.RNNBase)]
+    return Probe(network, layers, step.probe_loss(_PROBE_WINDOWS))
+
+
+def encoder_of(network: Network) -> Recurrence | None:
+    """What reads the context step by step, under this name in every topology that does so."""
+    encoder = getattr(network.topology, "encoder", None)
+    return encoder if isinstance(encoder, Recurrence) else None
 
 
 def training_limit(arrays: SeriesArrays, until: Origins, inner: Origins) -> IntArray:

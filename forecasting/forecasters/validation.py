@@ -11,7 +11,7 @@ from forecasting.forecasters.protocol import Task
 from forecasting.forecasters.recurrent_forecast import forecast_quantiles
 from forecasting.models.network import Network
 from forecasting.series.arrays import FloatArray, IntArray, Origins, SeriesArrays
-from forecasting.training.losses import pinball
+from forecasting.training.losses import masked_mean, quantile_errors
 from forecasting.windows.gather import gather
 from forecasting.windows.panel import Panel
 from forecasting.windows.reading import read_actual
@@ -45,7 +45,7 @@ class Validation:
         scored = np.isfinite(unit) & (unit > 0)
         inner, unit = inner.take(scored), unit[scored]
         self.network, self.panel, self.spec, self.device = network, panel, spec, panel.device
-        self.levels = torch.tensor(task.quantile_levels, dtype=torch.float64, device=panel.device)
+        self.levels = task.quantile_levels
         self.series, self.row, self.limit = (
             torch.from_numpy(x).to(panel.device) for x in (inner.series, inner.row, limit[inner.series])
         )
@@ -69,8 +69,16 @@ class Validation:
         ahead = torch.arange(1, self.spec.horizon + 1, device=self.device)
         actual = read_actual(self.panel, series, row[:, None] + ahead, self.limit[part])
         mask = actual.known & windows.usable[:, None]
-        loss = pinball(quantiles / unit[..., None], actual.y / unit, mask, self.levels)
-        return loss, int(mask.sum())
+        errors = quantile_errors(quantiles / unit[..., None], actual.y / unit, self.levels)
+        return masked_mean(errors, mask), int(mask.sum())
+
+
+def naive_errors(arrays: SeriesArrays, limit: IntArray, season_length: int) -> FloatArray:
+    """`naive_error` of each series up to its row `limit`, NaN where that is -1; (S,)."""
+    errors = np.full(arrays.n_series, np.nan)
+    for s in np.flatnonzero(limit >= 0):
+        errors[s] = naive_error(arrays.history(int(s), int(limit[s])), season_length)
+    return errors
 
 
 def naive_error(history: FloatArray, season_length: int) -> float:

@@ -55,6 +55,7 @@ class Recurrence(nn.Module):
             for layer in range(n_layers)
         )
         self.dropout = nn.Dropout(dropout)
+        self.bptt_length: int | None = None  # steps through which gradients reach back; None: all
         for module in self.layers:
             initialise(module, row.n_gates)
 
@@ -63,10 +64,27 @@ class Recurrence(nn.Module):
         outputs: list[Tensor] = []
         below = inputs_BTF
         for n, layer in enumerate(self.layers):
-            hidden_BTD, _ = layer(below, None if states is None else states[n])
-            below = self.dropout(hidden_BTD)
+            below = self.dropout(self._run(layer, below, None if states is None else states[n]))
             outputs.append(below)
         return outputs
+
+    def _run(self, layer: nn.Module, inputs_BTF: Tensor, state: State | None) -> Tensor:
+        """One layer over all steps; while gradients are wanted in chunks of `bptt_length`, counted from the newest step.
+
+        The state is carried from chunk to chunk, gradients are not: truncated back-propagation through time (Williams &
+        Peng 1990). What comes out is the same, only how far back a gradient reaches is bounded.
+        """
+        T, length = inputs_BTF.shape[1], self.bptt_length
+        if length is None or length >= T or not torch.is_grad_enabled():
+            whole: Tensor = layer(inputs_BTF, state)[0]
+            return whole
+        chunks = []
+        oldest = T % length or length
+        for chunk_BSF in torch.split(inputs_BTF, [oldest] + [length] * ((T - oldest) // length), dim=1):
+            hidden_BSD, after = layer(chunk_BSF, state)
+            state = (after[0].detach(), after[1].detach()) if isinstance(after, tuple) else after.detach()
+            chunks.append(hidden_BSD)
+        return torch.cat(chunks, dim=1)
 
 
 def initialise(layer: nn.Module, n_gates: int) -> None:

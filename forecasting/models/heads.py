@@ -31,10 +31,13 @@ def _point(raw: Tensor, spread: Tensor, levels: Levels) -> Distribution:
 def _quantiles(raw: Tensor, spread: Tensor, levels: Levels) -> Distribution:
     """The median, and softplus steps cumulated upwards and downwards from it; Gasthaus et al. 2019, Park et al. 2022."""
     m = levels.index(0.5)
-    middle = raw[..., m : m + 1]
-    above = middle + functional.softplus(raw[..., m + 1 :]).cumsum(-1)
-    below = middle - functional.softplus(raw[..., :m]).flip(-1).cumsum(-1).flip(-1)
-    return Quantiles(torch.cat([below, middle, above], dim=-1), levels)
+    steps = functional.softplus(raw)  # of all at once, the median's too: one pass over memory in place of many
+    ascending = [raw[..., m]]
+    for q in range(m + 1, len(levels)):
+        ascending.append(ascending[-1] + steps[..., q])
+    for q in reversed(range(m)):
+        ascending.insert(0, ascending[0] - steps[..., q])
+    return Quantiles(torch.stack(ascending, dim=-1), levels)
 
 
 def _normal(raw: Tensor, spread: Tensor, levels: Levels) -> Distribution:

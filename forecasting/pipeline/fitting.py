@@ -115,4 +115,7 @@ def final_job(run: "Run", champion: str) -> StageResult:
         train, [job], 1, on_progress=lambda _, done, total, text: tell(f"final fit {champion}", done, total, text)
     )
     assert isinstance(result, StageResult)
+    if "failed" in result.summary:
+        listening().warn(f"the final fit of {champion} failed ({result.summary['failed']}): the evaluated one serves")
+        return evaluated
     return result

@@ -1,184 +1,203 @@
-"""The first two stages: a source becomes a version of the series table, and its windows are indexed and checked."""
+"""The first stage: a source becomes a version of the series table, chunk by chunk of whole series, in one commit at the end.
 
+An input that is known to be unchanged (by its fingerprint, under the same settings and code) is not read again.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import polars as pl
 
 from forecasting.config import Config
 from forecasting.errors import InputError
-from forecasting.forecasters.defaults import resolve_settings
-from forecasting.forecasters.recurrent import training_index
 from forecasting.freq import parse_freq
+from forecasting.pipeline.disk import disk_errors
 from forecasting.pipeline.paths import Paths
-from forecasting.pipeline.plan import task_of
-from forecasting.schema import CUTOFF, DS, UNIQUE_ID, Y
-from forecasting.series.arrays import Origins, SeriesArrays, missing_future
+from forecasting.processes import workers_of
+from forecasting.schema import DS, UNIQUE_ID, Y
+from forecasting.series.changes import Changes, told
 from forecasting.series.changes import changes as changes_between
-from forecasting.series.changes import told
-from forecasting.series.cutoffs import last_origins
-from forecasting.series.dataset import Dataset
+from forecasting.series.chunks import SeriesChunks
+from forecasting.series.draft import Draft, Part
 from forecasting.series.grid import to_grid
-from forecasting.series.quality import Checked, check_series, require_few_quarantined
-from forecasting.series.store import SeriesStore, Version
-from forecasting.stages import StageResult, StageStore
+from forecasting.series.quality import Checked, check_series, grid_phase, require_few_quarantined, together
+from forecasting.series.store import DATASET_VERSION, SeriesStore, Version
+from forecasting.sources import Scan
+from forecasting.stages import StageStore
+
+_BATCH_ROWS = 1_000_000
+_BY_THE_CLOCK = {"future"}  # reasons that another day may take back
 
 
 @dataclass(frozen=True)
 class Ingested:
-    """A published version and the account of what was set aside."""
+    """The current version and the account of what was set aside."""
 
     version: Version
     ds_type: pl.DataType
-    checked: Checked
+    quarantine: pl.DataFrame
     changed: bool
     summary: dict[str, Any]
 
 
+@dataclass(frozen=True)
+class _Chunk:
+    """One chunk of series, checked and gridded: its file in the draft and its account, without the rows."""
+
+    part: Part
+    checked: Checked
+    n_observed: int
+    first: Any
+    last: Any
+
+
 def ingest(config: Config, paths: Paths, *, dry_run: bool = False) -> Ingested:
-    """Read, check, grid and publish; InputError for an unusable source, LimitError past `max_quarantined`: nothing written."""
-    data = config.data
-    freq = parse_freq(data.freq, data.timezone)
-    checked = check_series(
-        data.source.read(),
-        freq,
-        data.quality,
-        data.covariates.static,
-        data.covariates.past,
-        data.covariates.known_future,
-        aggregate=data.aggregate,
-        future=None if data.future is None else data.future.read((UNIQUE_ID, DS)),
-    )
-    account = {
-        "n_input": checked.n_series,
-        "n_quarantined": checked.n_quarantined,
-        "account": checked.account,
-    }
-    require_few_quarantined(checked, data.quality)
-    frame = to_grid(checked.frame, freq)
-    _require_history(frame, config.task.horizon)
-    store = SeriesStore(paths.root)
-    before = store.current()
-    if dry_run:
-        version = Version(-1, "", frame[UNIQUE_ID].n_unique(), frame.height)
-    else:
-        version = store.publish(frame, checked.quarantine)
-    changed = before is None or before.version != version.version
-    changes = _changes(paths, before, frame) if before is not None and changed else None
-    summary = account | {
-        "n_series": version.n_series,
-        "n_rows": version.n_rows,
-        "n_observed": int(frame[Y].is_not_null().sum()),
-        "first": str(frame[DS].min()),
-        "last": str(frame.filter(pl.col(Y).is_not_null())[DS].max()),
-        "version": version.version,
-        "digest": version.digest,
-        "changes": changes,
-    }
-    return Ingested(version, frame.schema[DS], checked, changed, summary)
-
-
-def known_ahead(config: Config, dataset: Dataset) -> tuple[Dataset, dict[str, str]]:
-    """The dataset without the known-future covariates that are not known over the newest horizon, and how many series lack
-    each; where the config says `error` they stay, and who reads the dataset refuses it.
+    """Read, check, grid and publish; InputError for an unusable source, LimitError past `max_quarantined` or where the disk
+    is full: nothing published.
     """
-    names = dataset.reading.known_future
-    if config.data.covariates.missing_future == "error" or not names:
-        return dataset, {}
-    arrays = dataset.arrays()
-    missing = missing_future(arrays, last_origins(arrays, dataset.reading.align), config.task.horizon)
-    gone = {name: f"not known over the horizon of {len(which)} series" for name, which in missing.items()}
-    kept = [name for name in names if name not in gone]
-    return replace(dataset, reading=replace(dataset.reading, known_future=kept)), gone
+    scan = config.data.source.scan()
+    store, stages = SeriesStore(paths.root), StageStore(paths.stages)
+    before = store.current()
+    known = None if dry_run or before is None else stages.find("ingest", _inputs(config, scan, before))
+    if known is not None and before is not None and not _reasons(known.summary) & _BY_THE_CLOCK:
+        unchanged = known.summary | {"changes": None}
+        return Ingested(before, store.ds_type(), store.quarantine().drop(DATASET_VERSION), False, unchanged)
+    with ExitStack() as stack:
+        stack.enter_context(disk_errors(paths.root))
+        root = Path(stack.enter_context(TemporaryDirectory())) if dry_run else paths.root
+        draft = stack.enter_context(Draft(root))
+        chunks = [_told(draft, chunk) for chunk in _chunks(config, scan, draft)]
+        checked = together([chunk.checked for chunk in chunks])
+        require_few_quarantined(checked, config.data.quality)
+        _require_history(checked.facts, config.task.horizon)
+        changed = None if before is None else _changes(store, before, draft)
+        version = (
+            Version(-1, draft.digest, draft.n_series, draft.n_rows)
+            if dry_run
+            else store.commit(draft, checked.quarantine)
+        )
+    is_new = before is None or before.version != version.version
+    summary = _summary(version, checked, chunks) | {"changes": changed if is_new else None}
+    inputs = _inputs(config, scan, version)
+    if not dry_run and None not in (inputs["fingerprint"], inputs["future"]):
+        stages.run("ingest", inputs, lambda _: summary)
+    return Ingested(version, checked.frame.schema[DS], checked.quarantine, is_new, summary)
 
 
-def _changes(paths: Paths, before: Version, frame: pl.DataFrame) -> dict[str, Any]:
-    """What is different from the version before."""
-    old = pl.scan_delta(str(paths.table("series")), version=before.version)
-    found = changes_between(old, frame.lazy())
+def _changes(store: SeriesStore, before: Version, draft: Draft) -> dict[str, Any]:
+    """What is different from the version before; equal digests need no look at the rows."""
+    same = before.digest == draft.digest
+    found = Changes() if same else changes_between(store.scan(before.version), draft.scan())
     return {"since": before.version, "sentence": told(found, before.version), **found.to_dict()}
 
 
-def _require_history(frame: pl.DataFrame, horizon: int) -> None:
-    counts = frame.filter(pl.col(Y).is_not_null()).group_by(UNIQUE_ID).len()["len"].to_list()
-    longest = max(counts, default=0)
+def _inputs(config: Config, scan: Scan, version: Version) -> dict[str, Any]:
+    """What an ingest depends on, and the version that it gave."""
+    future = config.data.future
+    return {
+        "fingerprint": scan.fingerprint,
+        "future": "none" if future is None else future.scan((UNIQUE_ID, DS)).fingerprint,
+        "data": config.data.model_dump(mode="json"),
+        "horizon": config.task.horizon,
+        "version": asdict(version),
+    }
+
+
+def _chunks(config: Config, scan: Scan, draft: Draft) -> Iterator[_Chunk]:
+    """Every chunk of the source, checked, gridded and written by a few threads, in the order of the series."""
+    data, names, freq = config.data, config.data.covariates, parse_freq(config.data.freq, config.data.timezone)
+    future = None if data.future is None else data.future.read((UNIQUE_ID, DS))
+    series = SeriesChunks(_batches(scan, config), draft.folder("spill"), int(config.chunk_mib * 2**20))
+    stamps = series.stamps
+    phase = None if data.aggregate else grid_phase(stamps[DS], freq, data.quality, stamps["n"])
+
+    def work(number: int) -> _Chunk:
+        rows = series.chunk(number)
+        checked = check_series(
+            rows if future is None else rows.cast({UNIQUE_ID: pl.String}),
+            freq,
+            data.quality,
+            names.static,
+            names.past,
+            names.known_future,
+            phase=phase,
+            aggregate=data.aggregate,
+            future=None if future is None else series.share(future, number),
+        )
+        grid = to_grid(checked.frame, freq, phase)
+        observed = grid.select(pl.col(DS).filter(pl.col(Y).is_not_null()))[DS]
+        part = draft.write(grid)
+        return _Chunk(part, replace(checked, frame=grid.clear()), len(observed), observed.min(), observed.max())
+
+    return _in_order(work, range(series.n_chunks), workers_of(config.workers))
+
+
+def _batches(scan: Scan, config: Config) -> Iterator[pl.DataFrame]:
+    """The columns that are needed, as far as they are there, in the order of the input."""
+    names = config.data.covariates
+    needed = [UNIQUE_ID, DS, Y, *names.static, *names.past, *names.known_future]
+    with scan.reading():
+        there = scan.rows.collect_schema().names()
+        rows = scan.rows.select(name for name in dict.fromkeys(needed) if name in there)
+        batches = rows.collect_batches(chunk_size=_BATCH_ROWS, maintain_order=True)
+    while True:
+        with scan.reading():
+            batch = next(batches, None)
+        if batch is None:
+            return
+        yield batch
+
+
+def _in_order(work: Callable[[int], _Chunk], numbers: Iterable[int], workers: int) -> Iterator[_Chunk]:
+    """What `work` gives for each number, in order, from threads that run ahead by no more than one number each."""
+    pool = ThreadPoolExecutor(workers)
+    waiting: deque[Future[_Chunk]] = deque()
+    try:
+        for number in numbers:
+            waiting.append(pool.submit(work, number))
+            if len(waiting) > workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _told(draft: Draft, chunk: _Chunk) -> _Chunk:
+    """The chunk as part of the draft; its rows are not needed any more."""
+    draft.add(chunk.part)
+    return replace(chunk, part=replace(chunk.part, frame=chunk.part.frame.clear()))
+
+
+def _summary(version: Version, checked: Checked, chunks: list[_Chunk]) -> dict[str, Any]:
+    return {
+        "n_input": checked.n_series,
+        "n_quarantined": checked.n_quarantined,
+        "account": checked.account,
+        "n_series": version.n_series,
+        "n_rows": version.n_rows,
+        "n_observed": sum(chunk.n_observed for chunk in chunks),
+        "first": str(min(chunk.first for chunk in chunks if chunk.first is not None)),
+        "last": str(max(chunk.last for chunk in chunks if chunk.last is not None)),
+        "version": version.version,
+        "digest": version.digest,
+    }
+
+
+def _reasons(summary: dict[str, Any]) -> set[str]:
+    return {line["reason"] for line in summary["account"]}
+
+
+def _require_history(facts: pl.DataFrame, horizon: int) -> None:
+    longest = max(facts["n_observed"].to_list(), default=0)
     if longest <= horizon:
         raise InputError(
             f"horizon must be shorter than the longest history, got {horizon} steps where the longest series has {longest} "
             "observations: set task.horizon"
         )
-
-
-def window(
-    store: StageStore,
-    inputs: dict[str, Any],
-    config: Config,
-    dataset: Dataset,
-    origins: Origins,
-    inner: Origins,
-    until: Origins,
-) -> StageResult:
-    """`windows.parquet`: per network and series, how many training windows, or why none; `cutoffs.parquet`: every cutoff."""
-
-    def build(folder: Path) -> dict[str, Any]:
-        arrays = dataset.arrays()
-        tables = [_windows(settings, config, arrays, until, inner) for settings in config.forecasters]
-        windows = pl.concat(tables) if tables else pl.DataFrame(schema=_WINDOWS)
-        cutoffs = pl.concat([_cutoffs(arrays, origins, "evaluation"), _cutoffs(arrays, inner, "inner")])
-        windows.write_parquet(folder / "windows.parquet")
-        cutoffs.write_parquet(folder / "cutoffs.parquet")
-        short = windows.filter(pl.col("reason").is_not_null())[UNIQUE_ID].unique().sort()
-        return {
-            "n_windows": int(windows["n_windows"].sum()),
-            "n_cutoffs": int(origins.window.max()) + 1,
-            "n_origins": len(origins),
-            "n_inner_origins": len(inner),
-            "first_cutoff": str(cutoffs.filter(pl.col("role") == "evaluation")[CUTOFF].min()),
-            "n_short": len(short),
-            "short": short.head(20).to_list(),
-        }
-
-    depends = inputs | {"forecasters": [asdict(settings) for settings in config.forecasters]}
-    return store.run("window", depends, build)
-
-
-_WINDOWS = {
-    "forecaster": pl.String,
-    UNIQUE_ID: pl.String,
-    "n_observed": pl.Int64,
-    "n_windows": pl.Int64,
-    "reason": pl.String,
-}
-
-
-def _windows(settings: Any, config: Config, arrays: SeriesArrays, until: Origins, inner: Origins) -> pl.DataFrame:
-    task = task_of(config)
-    resolved = resolve_settings(settings, task, arrays, until)
-    index = training_index(resolved, task, arrays, until, inner)
-    observed = [0] * arrays.n_series
-    for series, count in zip(until.series.tolist(), arrays.n_observed(until).tolist(), strict=True):
-        observed[series] = count
-    counts = index.count.tolist()
-    reasons = [
-        None
-        if count
-        else f"too short: {seen} observations up to the first cutoff, {resolved.min_history} and a horizon are needed"
-        for count, seen in zip(counts, observed, strict=True)
-    ]
-    return pl.DataFrame(
-        {
-            "forecaster": [settings.name] * arrays.n_series,
-            UNIQUE_ID: arrays.ids,
-            "n_observed": observed,
-            "n_windows": counts,
-            "reason": reasons,
-        },
-        schema=_WINDOWS,
-    )
-
-
-def _cutoffs(arrays: SeriesArrays, origins: Origins, role: str) -> pl.DataFrame:
-    ids = pl.Series(UNIQUE_ID, arrays.ids, dtype=pl.String).gather(origins.series)
-    cutoffs = arrays.ds.gather(origins.row)
-    return pl.DataFrame({UNIQUE_ID: ids, CUTOFF: cutoffs, "window": origins.window}).with_columns(role=pl.lit(role))

@@ -11,6 +11,7 @@ from typing import Any
 
 from forecasting.errors import DivergedError
 from forecasting.evaluation.selection import inner_score
+from forecasting.forecasters.checkpoints import CheckpointFolder
 from forecasting.forecasters.protocol import Task
 from forecasting.forecasters.recurrent import RecurrentForecaster
 from forecasting.forecasters.recurrent_settings import RecurrentSettings
@@ -18,6 +19,7 @@ from forecasting.series.arrays import Origins
 from forecasting.series.as_of import as_of
 from forecasting.series.dataset import Dataset
 from forecasting.stages import StageResult, StageStore, write_json
+from forecasting.training.devices import resolve
 
 WorkerProgress = Callable[[int, int, str], None]
 
@@ -42,15 +44,19 @@ class TrainJob:
 
 
 def train(job: TrainJob, progress: WorkerProgress) -> StageResult:
-    """The fitted network's state folder; a fit that diverged leaves a result that says so."""
+    """The fitted network's state folder; a fit that diverged leaves a result that says so. Goes on where a kill stopped it."""
+
+    store = StageStore(job.store)
 
     def build(folder: Path) -> dict[str, Any]:
         arrays = as_of(job.dataset.arrays(), job.until)
         forecaster = RecurrentForecaster(job.settings, job.task, job.seed, job.device)
         try:
-            report = forecaster.fit(arrays, job.until, job.inner, progress, stop_after=job.stop_after)
+            report = forecaster.fit(
+                arrays, job.until, job.inner, progress, stop_after=job.stop_after, checkpoints=checkpoints
+            )
         except DivergedError as error:
-            return {"failed": f"diverged: {error}"}
+            return {"failed": f"diverged: {error}", "history": error.history}
         forecaster.save(folder / "state")
         write_json(folder / "state" / "serving.json", job.serving)
         score = inner_score(forecaster, job.fallback, arrays, job.inner, job.metric) if len(job.inner) else None
@@ -60,8 +66,13 @@ def train(job: TrainJob, progress: WorkerProgress) -> StageResult:
             "fit_seconds": report.seconds,
             "inner_score": score,
             "history": report.history,
+            "profiles": report.profiles,
             "resolved": asdict(forecaster.resolved or job.settings),
             "notes": report.notes,
         }
 
-    return StageStore(job.store).run("train", job.inputs, build)
+    # A fit that a kill cut short left its checkpoints under the same inputs, and goes on from them.
+    checkpoints = CheckpointFolder(store.unfinished("train", job.inputs), resolve(job.device))
+    result = store.run("train", job.inputs, build)
+    checkpoints.clear()
+    return result

@@ -9,6 +9,7 @@ from forecasting.config import Config
 from forecasting.errors import InputError, LimitError, LockedError, StoppedError
 from forecasting.pipeline.paths import Paths
 from forecasting.pipeline.run import Run
+from forecasting.series.store import SeriesStore
 
 
 @contextmanager
@@ -26,6 +27,7 @@ def open_run(config: Config) -> Iterator[Run]:
         ) from None
     try:
         run.store.sweep()
+        SeriesStore(run.paths.root).sweep()
         yield run
         run.finish("FINISHED")
     except (KeyboardInterrupt, StoppedError):

@@ -12,6 +12,8 @@ from forecasting.forecasters.protocol import Task
 from forecasting.series.cutoffs import EvaluationSettings
 from forecasting.series.dataset import Reading
 
+_HOW = {"workspace", "workers", "chunk_mib", "tracking", "schedule", "monitoring"}  # where and when, never what
+
 
 def task_of(config: Config) -> Task:
     """What every forecaster of this pipeline is asked."""
@@ -79,4 +81,4 @@ def _cutoffs(evaluation: EvaluationSettings, horizon: int) -> dict[str, Any]:
 
 def recipe_of(config: Config) -> dict[str, Any]:
     """The part of a config that decides what a run computes; where it is written and by how many workers does not."""
-    return config.model_dump(mode="json", exclude={"workspace", "workers", "tracking", "schedule", "monitoring"})
+    return config.model_dump(mode="json", exclude=_HOW)

@@ -170,8 +170,8 @@ class Recording:
         numbers |= {k: v for k, v in changes.items() if k.startswith(("rows_", "series_"))}
         tracker.log(run, {}, {f"data.{k}": float(v) for k, v in numbers.items()}, {})
         tracker.log_file(run, self._folder / "config.yaml", "config")
-        if ingested.checked.quarantine.height:
-            tracker.log_frame(run, ingested.checked.quarantine, "tables/quarantine.json")
+        if ingested.quarantine.height:
+            tracker.log_frame(run, ingested.quarantine, "tables/quarantine.json")
 
     def _trials(self, name: str, result: StageResult) -> None:
         tracker, parent = self._require()
@@ -218,6 +218,8 @@ class Recording:
             tracker.log(run, settings | training | resolved | {"seed": recipe.seed}, metrics, tags)
             tracker.log_history(run, summary["history"])
             history = pl.DataFrame(summary["history"]).with_columns(model=pl.lit(name))
+            if "valid_loss" not in history.columns:  # no inner cutoff was usable
+                history = history.with_columns(valid_loss=pl.lit(None, pl.Float64))
             figures = {"Loss": loss_curves(history), "Gradient norm": gradient_norms(history)}
             tracker.log_figures_html(run, figures, "figures/training.html")
 

@@ -21,7 +21,8 @@ from forecasting.forecasters.baselines import BaselineSettings
 from forecasting.forecasters.catalog import state_digest
 from forecasting.forecasters.local import LocalForecaster
 from forecasting.forecasters.recurrent_settings import RecurrentSettings, settings_from_dict
-from forecasting.pipeline import ingestion, jobs, tables
+from forecasting.pipeline import ingestion, jobs, tables, windowing
+from forecasting.pipeline.ahead import known_ahead
 from forecasting.pipeline.backtesting import backtest_models, groups_of, models_of, naive2_of
 from forecasting.pipeline.fitting import final_job, train_jobs, tune_jobs
 from forecasting.pipeline.paths import Paths
@@ -78,7 +79,7 @@ class Run:
             found = ingestion.ingest(self.config, self.paths)
             self.version: Version = found.version
             whole = Dataset(self.paths.root, found.version.version, reading_of(self.config, found.ds_type))
-            self.dataset, gone = ingestion.known_ahead(self.config, whole)
+            self.dataset, gone = known_ahead(self.config, whole)
             self.reading: Reading = self.dataset.reading
             found.summary["dropped_covariates"] = gone
             for name, why in gone.items():
@@ -94,7 +95,7 @@ class Run:
         """Index the training windows and the cutoffs; names series that are too short."""
 
         def work() -> Summary:
-            result = ingestion.window(
+            result = windowing.window(
                 self.store, self.inputs, self.config, self.dataset, self.origins, self.inner, self.until
             )
             return _told(result)

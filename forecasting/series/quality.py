@@ -202,7 +202,7 @@ def _in_order(
     told = typed(frame, freq, roles)
     rows, parts = in_utc(_sorted(told.rows), freq.of_type(told.rows.schema[DS]))
     parts = [told.account, *parts]
-    if future is not None:
+    if future is not None and not future.is_empty():
         rows, ahead = with_future(rows, future, freq, roles)
         parts += ahead
     return Typed(rows, told.held, told.account), parts

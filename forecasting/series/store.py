@@ -7,6 +7,7 @@ kill in between leaves rows that no version points to, and a rerun replaces them
 """
 
 import json
+import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +16,12 @@ from typing import Any
 import polars as pl
 from deltalake import CommitProperties, DeltaTable, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError
+from deltalake.transaction import create_table_with_add_actions
 
 from forecasting.errors import InputError, LockedError
-from forecasting.schema import DS, UNIQUE_ID, QuarantineTable, SeriesTable, check
+from forecasting.schema import DS, UNIQUE_ID, QuarantineTable, check
 from forecasting.series.digest import digest_of
+from forecasting.series.draft import PART, PREFIX, Draft
 
 DATASET_VERSION = "dataset_version"
 # Old versions stay readable: neither log entries nor data files expire.
@@ -56,17 +59,26 @@ class SeriesStore:
     """Versions of one pipeline's series; readers see a version whole or not at all."""
 
     def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self.series = folder / "series"
         self.quarantined = folder / "quarantine"
 
-    def publish(self, frame: pl.DataFrame, quarantine: pl.DataFrame) -> Version:
-        """Make `frame` and its quarantine (without dataset_version) the current version; unchanged content makes none.
+    def draft(self) -> Draft:
+        """A version in the making; use it as context."""
+        return Draft(self._folder)
 
-        Raises dataframely's ValidationError or ValueError for rows that break the tables' contracts, and LockedError
-        when another writer publishes something else meanwhile.
+    def publish(self, frame: pl.DataFrame, quarantine: pl.DataFrame) -> Version:
+        """Make `frame` and its quarantine the current version, as `commit` does for a draft."""
+        with self.draft() as draft:
+            draft.add(draft.write(frame.sort(UNIQUE_ID, DS)))
+            return self.commit(draft, quarantine)
+
+    def commit(self, draft: Draft, quarantine: pl.DataFrame) -> Version:
+        """Make a draft and its quarantine (without dataset_version) the current version; unchanged content makes none.
+
+        Raises LockedError when another writer publishes something else meanwhile.
         """
-        frame = check(SeriesTable, frame, [UNIQUE_ID, DS]).sort(UNIQUE_ID, DS)
-        content = digest_of(frame), digest_of(quarantine)
+        content = draft.digest, digest_of(quarantine)
         before, lost = self._commit(None), None
         for _ in range(_ATTEMPTS):
             now = self._commit(None)
@@ -75,14 +87,15 @@ class SeriesStore:
             if now != before:
                 break
             try:
-                self._write(frame, quarantine, content, -1 if now is None else now.newest)
+                self._write(draft, quarantine, content, -1 if now is None else now.newest)
             except DeltaError as error:
                 if not isinstance(error, CommitFailedError) and "already exists" not in str(error):
                     raise
                 lost = error
                 time.sleep(_PAUSE_S)
+        draft.withdraw(_known_files(self.series))
         raise LockedError(
-            f"one run at a time may publish to {self.series.parent}, got a second: run this one again later"
+            f"one run at a time may publish to {self._folder}, got a second: run this one again later"
         ) from lost
 
     def current(self) -> Version | None:
@@ -94,30 +107,56 @@ class SeriesStore:
         """The series table of a version (null: the newest), sorted by (unique_id, ds); InputError for an unknown
         version.
         """
-        table = self._open(self.series, self._required(version).version.version)
-        return _frame(table).sort(UNIQUE_ID, DS)
+        frame = self.scan(version).collect()
+        return frame if _is_sorted(frame) else frame.sort(UNIQUE_ID, DS)
+
+    def ds_type(self) -> pl.DataType:
+        """The type of `ds` in the newest version."""
+        return self.scan().collect_schema()[DS]
+
+    def scan(self, version: int | None = None) -> pl.LazyFrame:
+        """The rows of `read`, still to be read, a file after the other: each holds whole series, and later ones than the
+        file before, unless somebody else has rewritten the table.
+        """
+        table = self._table(self.series, self._required(version).version.version)
+        files = sorted(table.file_uris())
+        return pl.scan_parquet(files, glob=False, hive_partitioning=False) if files else _frame(table).lazy()
 
     def quarantine(self, version: int | None = None) -> pl.DataFrame:
         """The quarantine table's rows of a version (null: the newest), sorted by (unique_id, reason)."""
         commit = self._required(version)
-        rows = _frame(self._open(self.quarantined, commit.quarantine_version))
+        rows = _frame(self._table(self.quarantined, commit.quarantine_version))
         return rows.filter(pl.col(DATASET_VERSION) == commit.version.version).sort(UNIQUE_ID, "reason")
 
-    def _write(self, frame: pl.DataFrame, quarantine: pl.DataFrame, content: tuple[str, str], newest: int) -> None:
+    def sweep(self) -> int:
+        """Remove what killed processes left: drafts, and files that no version points to. Call it under the pipeline's
+        lock; returns how many.
+        """
+        drafts = list(self._folder.glob(f"{PREFIX}*"))
+        for folder in drafts:
+            shutil.rmtree(folder, ignore_errors=True)
+        parts = [file for file in self.series.glob("*.parquet") if PART.fullmatch(file.name)]
+        known = _known_files(self.series) if parts else set()
+        strays = [file for file in parts if file.name not in known]
+        for file in strays:
+            file.unlink(missing_ok=True)
+        return len(drafts) + len(strays)
+
+    def _write(self, draft: Draft, quarantine: pl.DataFrame, content: tuple[str, str], newest: int) -> None:
         number = newest + 1
         rows = quarantine.with_columns(pl.lit(number, dtype=pl.Int64).alias(DATASET_VERSION))
         rows = check(
             QuarantineTable, rows.select(QuarantineTable.column_names()), [DATASET_VERSION, UNIQUE_ID, "reason"]
         )
-        place = _overwrite(self.quarantined, rows, predicate=f"{DATASET_VERSION} = {number}", metadata={}, at=None)
+        place = _replace(self.quarantined, rows, predicate=f"{DATASET_VERSION} = {number}")
         metadata = {
             "digest": content[0],
             "quarantine_digest": content[1],
             "quarantine_version": str(place),
-            "n_series": str(frame[UNIQUE_ID].n_unique()),
-            "n_rows": str(frame.height),
+            "n_series": str(draft.n_series),
+            "n_rows": str(draft.n_rows),
         }
-        _overwrite(self.series, frame, predicate=None, metadata=metadata, at=newest)
+        _point(self.series, draft, metadata, at=newest)
 
     def _commit(self, version: int | None) -> _Commit | None:
         """The newest version up to `version`; commits without a digest (maintenance) changed no content."""
@@ -142,6 +181,12 @@ class SeriesStore:
             )
         return commit
 
+    def _table(self, path: Path, version: int) -> DeltaTable:
+        table = self._open(path, version)
+        if table is None:
+            raise InputError(f"a published version must have both tables, {path} is missing: run forecast ingest")
+        return table
+
     def _open(self, path: Path, version: int | None) -> DeltaTable | None:
         if not DeltaTable.is_deltatable(str(path)):
             return None
@@ -162,35 +207,54 @@ def _metadata(path: Path, version: int) -> dict[str, Any]:
     return next((action["commitInfo"] for action in actions if "commitInfo" in action), {})
 
 
-def _frame(table: DeltaTable | None) -> pl.DataFrame:
-    if table is None:
-        raise InputError("a published version must have both tables, the quarantine is missing: run forecast ingest")
+def _frame(table: DeltaTable) -> pl.DataFrame:
     frame = pl.from_arrow(table.to_pyarrow_table())
     if not isinstance(frame, pl.DataFrame):
         raise TypeError(f"a Delta table must read as a frame, got {type(frame)}")
     return frame
 
 
-def _overwrite(path: Path, frame: pl.DataFrame, predicate: str | None, metadata: dict[str, str], at: int | None) -> int:
-    """Replace a table's rows (all, or those of `predicate`) in one commit that is never rebased; the new table version.
+def _is_sorted(frame: pl.DataFrame) -> bool:
+    """Whether no row lies before the one above it; far cheaper than a sort."""
+    before = pl.col(UNIQUE_ID).shift(1)
+    falls = (pl.col(UNIQUE_ID) < before) | ((pl.col(UNIQUE_ID) == before) & (pl.col(DS) < pl.col(DS).shift(1)))
+    return not frame.select(falls.any()).item()
 
-    `at`: the version that must be the newest (-1: no table yet); null: whatever it is. Raises CommitFailedError
-    otherwise.
-    """
-    properties = CommitProperties(custom_metadata=metadata, max_commit_retries=0)
+
+def _replace(path: Path, frame: pl.DataFrame, predicate: str) -> int:
+    """Replace a table's rows of `predicate` in one commit that is never rebased; the new table version."""
+    properties = CommitProperties(max_commit_retries=0)
     if not DeltaTable.is_deltatable(str(path)):
         path.mkdir(parents=True, exist_ok=True)
         write_deltalake(path, frame, mode="error", configuration=_CONFIGURATION, commit_properties=properties)
         return 0
     table = DeltaTable(path)
-    if at is not None and table.version() != at:
-        raise CommitFailedError(f"version {at} must be the newest, got {table.version()}")
-    write_deltalake(
-        table,
-        frame,
-        mode="overwrite",
-        predicate=predicate,
-        schema_mode=None if predicate else "overwrite",
-        commit_properties=properties,
-    )
+    write_deltalake(table, frame, mode="overwrite", predicate=predicate, commit_properties=properties)
     return int(table.version())
+
+
+def _point(path: Path, draft: Draft, metadata: dict[str, str], at: int) -> None:
+    """Make a draft's files all that the table holds, in one commit that is never rebased.
+
+    `at`: the version that must be the newest (-1: no table yet); raises CommitFailedError otherwise.
+    """
+    properties = CommitProperties(custom_metadata=metadata, max_commit_retries=0)
+    actions = draft.move(path)
+    if at < 0:
+        create_table_with_add_actions(
+            str(path), draft.schema, actions, "error", configuration=_CONFIGURATION, commit_properties=properties
+        )
+        return
+    table = DeltaTable(path)
+    if table.version() != at:
+        raise CommitFailedError(f"version {at} must be the newest, got {table.version()}")
+    table.create_write_transaction(actions, "overwrite", draft.schema, commit_properties=properties)
+
+
+def _known_files(path: Path) -> set[str]:
+    """Every data file of any version of the table. Where somebody has cut the log short, all that is there counts."""
+    logs = sorted((path / "_delta_log").glob("*.json"))
+    if [log.stem for log in logs] != [f"{number:020d}" for number in range(len(logs))]:
+        return {file.name for file in path.glob("*.parquet")}
+    actions = (json.loads(line) for log in logs for line in log.read_text(encoding="utf-8").splitlines())
+    return {action["add"]["path"] for action in actions if "add" in action}

@@ -26,8 +26,11 @@ def resolve(device: str) -> torch.device:
 
 
 @contextmanager
-def exact(device: torch.device) -> Iterator[None]:
-    """Same input, same bits: one thread on CPU (two change the order of sums), TF32 off on a GPU; restored afterwards."""
+def exact(device: torch.device, *, tf32: bool = False) -> Iterator[None]:
+    """Same input, same bits: one thread on CPU (two change the order of sums), TF32 off on a GPU unless it is asked for.
+
+    Restored afterwards.
+    """
     if device.type == "cpu":
         threads = torch.get_num_threads()
         torch.set_num_threads(1)
@@ -36,12 +39,12 @@ def exact(device: torch.device) -> Iterator[None]:
         finally:
             torch.set_num_threads(threads)
         return
-    tf32 = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+    before = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = tf32
     try:
         yield
     finally:
-        torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = tf32
+        torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = before
 
 
 @contextmanager

@@ -1,20 +1,22 @@
-"""The training loop: draw, loss, backward, clip, update; looks at validation, keeps the best weights.
+"""The training loop: step, look at validation, keep the best weights; go back once where steps stay non-finite.
 
-Comes in: a network, a function that draws a batch and gives its loss, settings without nulls. Goes out: the network with
-its best weights, and `Trained`. It knows nothing of series or of where the record goes. A step with a non-finite loss or
-gradient is skipped on the device itself (no wait for it); too many in a row end the fit with DivergedError.
+Comes in: a network, batches with their loss, settings without nulls. Goes out: the network with its best weights, and
+`Trained`. It knows nothing of series, of files or of where the record goes.
 """
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from forecasting.errors import DivergedError
+from forecasting.training.batches import Batches
+from forecasting.training.probe import Probe
 from forecasting.training.schedules import SCHEDULES
 from forecasting.training.settings import TrainingSettings
+from forecasting.training.state import Checkpoints, Fit, FitState, Trained
+from forecasting.training.steps import Stepper
 from forecasting.training.telemetry import Telemetry
 
 MAX_SKIPPED = 10  # steps in a row
@@ -22,134 +24,136 @@ OnStep = Callable[[int, int, str], None]  # done, total, text
 OnValidation = Callable[[int, float], None]  # number of the look from 1, loss; may raise to end the fit
 
 
-@dataclass
-class Trained:
-    """`history`: one row per look {step, train_loss, valid_loss, gradient_norm, clip_rate, learning_rate}."""
-
-    history: list[dict[str, float]] = field(default_factory=list)
-    n_steps: int = 0
-    n_skipped: int = 0
-    best_step: int = 0
-    best_loss: float | None = None
-    best_weights: dict[str, Tensor] | None = None
+def untold(done: int, total: int, text: str) -> None:
+    """For fits whose steps nobody watches."""
 
 
 def nothing(look: int, loss: float) -> None:
-    """For fits that nobody watches."""
+    """For fits whose looks nobody watches."""
 
 
 def train(
     network: nn.Module,
-    batch_loss: Callable[[], Tensor],
+    batches: Batches,
     settings: TrainingSettings,
-    validate: Callable[[], float] | None,
-    on_step: OnStep,
+    validate: Callable[[], float] | None = None,
+    *,
+    on_step: OnStep = untold,
     on_validation: OnValidation = nothing,
     stop_after: int | None = None,
+    probe: Probe | None = None,
+    checkpoints: Checkpoints | None = None,
 ) -> Trained:
     """Train for max_steps; with `validate` stop after `patience` looks without a better loss and restore the best weights.
 
-    `stop_after` ends the same schedule at that step, without validation; the last weights stay. Raises
-    DivergedError after more than MAX_SKIPPED skipped steps in a row, or where no validation loss was ever finite.
+    `stop_after` ends the same schedule at that step, without validation; the last weights stay. With `checkpoints` the
+    state at each good look is kept there, and a fit that finds one goes on from it as if it had never stopped.
+    More than MAX_SKIPPED skipped steps in a row: back to the last good look at half the rate; a second time, or where no
+    validation loss was ever finite: DivergedError, which carries the history.
     """
     assert settings.max_steps is not None
     assert settings.valid_every is not None
     total = min(settings.max_steps, stop_after or settings.max_steps)
     validate = None if stop_after else validate
     schedule = SCHEDULES[settings.schedule]
-    optimizer = make_optimizer(network, settings)
-    telemetry, trained, looks_since_best = Telemetry(settings.clip_norm), Trained(), 0
+    fit = Fit(network, batches, settings)
+    fit.resume(checkpoints.load() if checkpoints is not None else None)
+    trained, telemetry = fit.trained, Telemetry(settings.clip_norm)
+    take_step = Stepper(network, batches, fit.updater, settings, trained.notes)
+    good = fit.snapshot()
     tell_every = max(1, min(20, settings.valid_every, total // 20))
     network.train()
-    for step in range(1, total + 1):
-        rate = settings.learning_rate * schedule((step - 1) / settings.max_steps)
-        loss = batch_loss()
-        norm = update(network, optimizer, loss, rate, settings.clip_norm)
-        telemetry.add(loss.detach(), norm)
+    if probe is not None and not trained.n_steps:
+        trained.profiles.append(probe.row(0))
+    for step in range(trained.n_steps + 1, total + 1):
+        if _done(trained, settings, validated=validate is not None):
+            break
+        rate = fit.rate_factor * settings.learning_rate * schedule((step - 1) / settings.max_steps)
+        telemetry.add(take_step(rate))
+        fit.average.add(step)
         look = step % settings.valid_every == 0 or step == total
         if look or step % tell_every == 0:
             telemetry.fetch()
-            if telemetry.longest_skip > MAX_SKIPPED:
-                raise DivergedError(_diverged(telemetry.longest_skip, step, settings))
+            if telemetry.longest > MAX_SKIPPED:
+                _set_back(fit, good, step, telemetry)
             on_step(step, total, telemetry.text(trained.best_loss))
         if not look:
             continue
-        row = {"step": float(step), **telemetry.take(), "learning_rate": rate}
-        if validate is not None:
-            looks_since_best = _look(network, validate, trained, step, row, looks_since_best)
+        n_skipped, telemetry.n_skipped = telemetry.n_skipped, 0
+        row = {"step": float(step), **telemetry.take(), "learning_rate": rate, "skipped_steps": float(n_skipped)}
+        trained.n_steps, trained.n_skipped = step, trained.n_skipped + n_skipped
+        with fit.average.applied():
+            if validate is not None:
+                _look(fit, validate, step, row)
+            if probe is not None and _is_power_of_two(len(trained.history) + 1):
+                trained.profiles.append(probe.row(step))
+                row["effective_memory"] = float(trained.profiles[-1]["effective_memory"])
         trained.history.append(row)
-        trained.n_steps, trained.n_skipped = step, telemetry.n_skipped
+        if telemetry.in_a_row == 0 and (validate is None or "valid_loss" in row):
+            good = fit.snapshot()
+            if checkpoints is not None:
+                checkpoints.save(good)
         if validate is not None:
             on_validation(len(trained.history), row.get("valid_loss", math.inf))
-            if looks_since_best >= settings.patience:
-                break
-    _finish(network, trained, validated=validate is not None)
+    _finish(fit, probe, validated=validate is not None)
     return trained
 
 
-def make_optimizer(network: nn.Module, settings: TrainingSettings) -> torch.optim.AdamW:
-    """Fused AdamW (Loshchilov & Hutter 2019); matrices decay, biases do not."""
-    matrices = [p for p in network.parameters() if p.dim() > 1]
-    biases = [p for p in network.parameters() if p.dim() <= 1]
-    groups = [{"params": matrices, "weight_decay": settings.weight_decay}, {"params": biases, "weight_decay": 0.0}]
-    return torch.optim.AdamW([g for g in groups if g["params"]], lr=settings.learning_rate, fused=True)
+def _done(trained: Trained, settings: TrainingSettings, *, validated: bool) -> bool:
+    return validated and trained.looks_since_best >= settings.patience
 
 
-def update(
-    network: nn.Module, optimizer: torch.optim.AdamW, loss: Tensor, rate: float, clip_norm: float | None
-) -> Tensor:
-    """One optimizer step at this rate; returns the gradient norm before clipping. Not done where anything is not finite."""
-    optimizer.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
-    gradients = [p.grad for p in network.parameters() if p.grad is not None]
-    norm = nn.utils.get_total_norm(gradients, foreach=True)
-    if clip_norm is not None:
-        nn.utils.clip_grads_with_norm_(network.parameters(), clip_norm, norm, foreach=True)
-    for group in optimizer.param_groups:
-        group["lr"] = rate
-    finite = torch.isfinite(norm) & torch.isfinite(loss.detach())
-    optimizer.found_inf = (~finite).float()  # type: ignore[attr-defined]  # the fused kernel then leaves weights and moments alone
-    optimizer.step()
-    return norm
-
-
-def _look(
-    network: nn.Module,
-    validate: Callable[[], float],
-    trained: Trained,
-    step: int,
-    row: dict[str, float],
-    looks_since_best: int,
-) -> int:
-    """Validate once, note a better loss with its weights; returns the looks since the best one."""
-    network.eval()
+def _look(fit: Fit, validate: Callable[[], float], step: int, row: dict[str, float]) -> None:
+    """Validate once; a better loss is kept with its weights."""
+    fit.network.eval()
     with torch.no_grad():
         loss = validate()
-    network.train()
+    fit.network.train()
     if math.isfinite(loss):
         row["valid_loss"] = loss
-    if not math.isfinite(loss) or (trained.best_loss is not None and loss >= trained.best_loss):
-        return looks_since_best + 1
-    trained.best_loss, trained.best_step = loss, step
-    trained.best_weights = {name: value.detach().clone() for name, value in network.state_dict().items()}
-    return 0
+    best = fit.trained.best_loss
+    if math.isfinite(loss) and (best is None or loss < best):
+        fit.keep_best(step, loss)
+    else:
+        fit.trained.looks_since_best += 1
 
 
-def _finish(network: nn.Module, trained: Trained, *, validated: bool) -> None:
-    if validated and trained.best_weights is None:
+def _set_back(fit: Fit, good: FitState, step: int, telemetry: Telemetry) -> None:
+    """The last good weights at half the rate; the second time the fit has diverged."""
+    if fit.n_set_back:
         raise DivergedError(
-            f"a fit must reach a finite validation loss, got none in {trained.n_steps} steps: lower training.learning_rate"
+            f"a fit must have finite losses and gradients, got {telemetry.longest} non-finite steps in a row at step {step}, "
+            "at half the learning rate too: lower training.learning_rate or set training.clip_norm",
+            fit.trained.history,
         )
-    if trained.best_weights is not None:
-        network.load_state_dict(trained.best_weights)
-        trained.best_weights = None
+    fit.set_back(good)
+    fit.rate_factor, fit.n_set_back = fit.rate_factor / 2, fit.n_set_back + 1
+    back_to = good.values["trained"]["n_steps"]
+    fit.trained.notes["set_back"] = (
+        f"{telemetry.longest} non-finite steps in a row at step {step}: "
+        f"back to the weights of step {back_to} at half the learning rate"
+    )
+    telemetry.forgive()
+
+
+def _finish(fit: Fit, probe: Probe | None, *, validated: bool) -> None:
+    """The network with the weights that are kept, ready to forecast."""
+    trained = fit.trained
+    if (validated and trained.best_loss is None) or not any("train_loss" in row for row in trained.history):
+        wanted = "a finite validation loss" if validated else "a step with a finite loss"
+        raise DivergedError(
+            f"a fit must reach {wanted}, got none in {trained.n_steps} steps: lower training.learning_rate",
+            trained.history,
+        )
+    if trained.best_loss is not None:
+        fit.network.load_state_dict(fit.best_weights)
     else:
         trained.best_step = trained.n_steps
-    network.eval()
+        fit.average.keep()
+    fit.network.eval()
+    if probe is not None:
+        trained.profiles.append(probe.row(trained.best_step))
 
 
-def _diverged(skipped: int, step: int, settings: TrainingSettings) -> str:
-    return (
-        f"a fit must have finite losses and gradients, got {skipped} non-finite steps in a row at step {step} "
-        f"(learning rate {settings.learning_rate:g}): lower training.learning_rate or set training.clip_norm"
-    )
+def _is_power_of_two(n: int) -> bool:
+    return n & (n - 1) == 0

@@ -1,6 +1,6 @@
-"""What each step of a fit tells: loss, gradient norm before clipping. Kept on the device and fetched in one go.
+"""What each step of a fit tells: loss, gradient norm before clipping, update-to-weight ratio, whether it was usable.
 
-Goes out: means over the steps since the last look, and how many steps were skipped for a non-finite loss or gradient.
+Kept on the device and fetched in one go. Goes out: means over the steps since the last look, and the steps left out.
 """
 
 import math
@@ -8,49 +8,56 @@ import math
 import torch
 from torch import Tensor
 
+from forecasting.training.optimizer import Told
+
 
 class Telemetry:
-    """Collects pairs (loss, gradient norm), each a scalar tensor."""
+    """Collects what the steps tell."""
 
     def __init__(self, clip_norm: float | None) -> None:
         self.clip_norm = math.inf if clip_norm is None else clip_norm
         self.n_skipped = 0
-        self.longest_skip = 0  # skipped steps in a row
-        self._in_a_row = 0
+        self.in_a_row = 0  # steps skipped up to now without a usable one in between
+        self.longest = 0  # the longest such run since `in_a_row` was last set to 0
         self._buffer: list[Tensor] = []
-        self._rows: list[tuple[float, float]] = []  # finite steps since the last look
+        self._rows: list[tuple[float, float, float]] = []  # usable steps since the last look
         self._last_loss = math.nan
 
-    def add(self, loss: Tensor, norm: Tensor) -> None:
+    def add(self, told: Told) -> None:
         """Note one step without waiting for the device."""
-        self._buffer.append(torch.stack((loss.float(), norm.float())))
+        self._buffer.append(torch.stack([value.detach().double() for value in told]))
 
     def fetch(self) -> None:
         """Bring the buffer over: the only wait for the device."""
         if not self._buffer:
             return
-        for loss, norm in torch.stack(self._buffer).tolist():
-            if math.isfinite(loss) and math.isfinite(norm):
-                self._rows.append((loss, norm))
-                self._last_loss, self._in_a_row = loss, 0
+        for loss, norm, ratio, usable in torch.stack(self._buffer).tolist():
+            if usable:
+                self._rows.append((loss, norm, ratio))
+                self._last_loss, self.in_a_row = loss, 0
             else:
                 self.n_skipped += 1
-                self._in_a_row += 1
-                self.longest_skip = max(self.longest_skip, self._in_a_row)
+                self.in_a_row += 1
+                self.longest = max(self.longest, self.in_a_row)
         self._buffer.clear()
 
+    def forgive(self) -> None:
+        """Start to count skipped steps in a row anew."""
+        self.in_a_row = self.longest = 0
+
     def take(self) -> dict[str, float]:
-        """Means since the last look, then start anew; without a finite step the keys are absent."""
+        """Means since the last look, and the largest norm; then start anew. Without a usable step the keys are absent."""
         self.fetch()
         rows, self._rows = self._rows, []
         if not rows:
             return {}
-        losses, norms = zip(*rows, strict=True)
-        clipped = sum(norm > self.clip_norm for norm in norms)
+        losses, norms, ratios = zip(*rows, strict=True)
         return {
             "train_loss": math.fsum(losses) / len(rows),
             "gradient_norm": math.fsum(norms) / len(rows),
-            "clip_rate": clipped / len(rows),
+            "gradient_norm_max": max(norms),
+            "clip_rate": sum(norm > self.clip_norm for norm in norms) / len(rows),
+            "update_ratio": math.fsum(ratios) / len(rows),
         }
 
     def text(self, best: float | None) -> str:

@@ -15,6 +15,7 @@ from forecasting.models.cells import CELLS
 from forecasting.models.topologies import TOPOLOGIES
 from forecasting.series.arrays import Origins
 from forecasting.series.as_of import as_of
+from forecasting.training.losses import LOSSES
 from forecasting.training.settings import TrainingSettings
 from tests.forecasters.panels import last_origins, panel
 
@@ -171,3 +172,22 @@ def test_the_negative_binomial_refuses_what_is_not_a_count():
     forecaster = RecurrentForecaster(RecurrentSettings("net", head="negative_binomial"), TASK, 1, "cpu")
     with pytest.raises(InputError, match=r"needs counts, got y 2\.5 \(20 of 40"):
         forecaster.fit(arrays, last_origins(arrays), NONE, no_progress)
+
+
+@pytest.mark.parametrize("topology", sorted(TOPOLOGIES))
+@pytest.mark.parametrize("loss", sorted(name for name, row in LOSSES.items() if "quantiles" in row.heads))
+def test_every_loss_for_quantiles_lets_every_topology_learn(topology, loss):
+    arrays = panel({**sines(), "flat": np.full(96, 7.0)}, H)
+    origins = last_origins(arrays, (H,))
+    settings = RecurrentSettings(
+        "net",
+        topology=topology,
+        loss=loss,
+        context_length=24,
+        hidden_size=8,
+        training=TrainingSettings(max_steps=40, batch_size=16, valid_every=10),
+    )
+    forecaster = RecurrentForecaster(settings, TASK, 4, "cpu")
+    report = forecaster.fit(as_of(arrays, origins), origins, NONE, no_progress)
+    assert report.history[-1]["train_loss"] < 0.8 * report.history[0]["train_loss"]
+    assert np.isfinite(forecaster.forecast(arrays, origins, no_progress).quantiles).all()

@@ -61,3 +61,36 @@ def test_the_forget_gate_of_the_lstm_starts_open_and_recurrent_weights_are_ortho
 def test_an_unknown_cell_is_refused_with_the_known_ones():
     with pytest.raises(InputError, match="cell must be one of gru, lstm, rnn, got 'qrnn'"):
         cell_of("qrnn")
+
+
+def gradients(cell: str, bptt_length: int | None) -> tuple[Tensor, dict[str, Tensor]]:
+    torch.manual_seed(4)
+    recurrence = Recurrence(cell, 3, 5, 2, 0.0)
+    recurrence.bptt_length = bptt_length
+    hidden = recurrence(torch.randn(4, 10, 3))[-1]
+    hidden.square().sum().backward()
+    return hidden.detach(), {name: p.grad for name, p in recurrence.named_parameters()}
+
+
+@pytest.mark.parametrize("cell", sorted(CELLS))
+def test_truncated_gradients_are_the_full_ones_where_the_length_covers_the_window(cell):
+    whole, full = gradients(cell, None)
+    for length in (10, 11):
+        hidden, truncated = gradients(cell, length)
+        assert torch.equal(hidden, whole)
+        assert all(torch.equal(truncated[name], full[name]) for name in full)
+
+
+@pytest.mark.parametrize("cell", sorted(CELLS))
+@pytest.mark.parametrize("length", [1, 3, 5, 9])
+def test_a_shorter_length_carries_the_state_and_cuts_gradients_at_chunks_from_the_newest_step(cell, length):
+    whole, full = gradients(cell, None)
+    hidden, truncated = gradients(cell, length)
+    torch.testing.assert_close(hidden, whole)
+    assert any(not torch.allclose(truncated[name], full[name]) for name in full)
+    torch.manual_seed(4)
+    recurrence, inputs = Recurrence(cell, 3, 5, 1, 0.0), torch.randn(2, 10, 3, requires_grad=True)
+    recurrence.bptt_length = length
+    recurrence(inputs)[-1][:, -1].sum().backward()
+    reached = inputs.grad.abs().sum((0, 2)) > 0
+    assert reached.tolist() == [t >= 10 - length for t in range(10)]

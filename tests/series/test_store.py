@@ -101,14 +101,11 @@ def test_a_kill_between_both_tables_leaves_the_old_version_and_a_rerun_completes
     store = SeriesStore(tmp_path)
     old = store.publish(daily({"a": [1.0]}), aside("c"))
 
-    def killed(path: Path, *args: object, **kwargs: object) -> int:
-        if path.name == "series":
-            raise KeyboardInterrupt
-        return overwrite(path, *args, **kwargs)  # type: ignore[arg-type]
+    def killed(*args: object, **kwargs: object) -> None:
+        raise KeyboardInterrupt
 
-    overwrite = store_module._overwrite
     with monkeypatch.context() as patch:
-        patch.setattr(store_module, "_overwrite", killed)
+        patch.setattr(store_module, "_point", killed)
         with pytest.raises(KeyboardInterrupt):
             store.publish(daily({"a": [2.0]}), aside("d", "e"))
     assert store.current() == old
@@ -119,24 +116,24 @@ def test_a_kill_between_both_tables_leaves_the_old_version_and_a_rerun_completes
 
 
 def test_of_two_writers_one_wins_and_the_other_is_locked_out_or_done(tmp_path, monkeypatch):
-    store, overwrite, late = SeriesStore(tmp_path), store_module._overwrite, daily({"a": [3.0]})
+    store, point, late = SeriesStore(tmp_path), store_module._point, daily({"a": [3.0]})
     store.publish(daily({"a": [1.0]}), NOBODY)
 
-    def overtaken(path: Path, *args: object, **kwargs: object) -> int:
-        if path.name == "series":
-            patch.setattr(store_module, "_overwrite", overwrite)
-            SeriesStore(tmp_path).publish(late, aside("winner"))
-        return overwrite(path, *args, **kwargs)  # type: ignore[arg-type]
+    def overtaken(*args: object, **kwargs: object) -> None:
+        patch.setattr(store_module, "_point", point)
+        SeriesStore(tmp_path).publish(late, aside("winner"))
+        point(*args, **kwargs)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patch:
-        patch.setattr(store_module, "_overwrite", overtaken)
+        patch.setattr(store_module, "_point", overtaken)
         with pytest.raises(LockedError, match="one run at a time"):
             store.publish(daily({"a": [2.0]}), aside("loser"))
     assert store.read().equals(late)
+    assert len(list((tmp_path / "series").glob("*.parquet"))) == 2  # the loser took its file away
     assert store.quarantine()["unique_id"].to_list() == ["winner"]
     late = daily({"a": [4.0]})
     with monkeypatch.context() as patch:
-        patch.setattr(store_module, "_overwrite", overtaken)
+        patch.setattr(store_module, "_point", overtaken)
         assert store.publish(late, aside("winner")).version == 2
     assert store.current() == Version(2, digest_of(late), 1, 1)
 
@@ -149,6 +146,48 @@ def test_maintenance_of_the_table_makes_no_version(tmp_path: Path):
     assert store.read().equals(daily({"a": [1.0]}))
     assert store.publish(daily({"a": [2.0]}), aside("d")).version == 2
     assert store.quarantine()["unique_id"].to_list() == ["d"]
+
+
+def test_what_killed_processes_left_is_swept_and_every_version_stays(tmp_path: Path):
+    store = SeriesStore(tmp_path)
+    for k in range(2):
+        store.publish(daily({"a": [float(k)]}), NOBODY)
+    draft = store.draft().__enter__()
+    draft.add(draft.write(daily({"a": [3.0]})))
+    draft.move(store.series)  # and dies before the commit
+    assert store.sweep() == 2
+    assert not list(tmp_path.glob(".*"))
+    assert [store.read(version)["y"][0] for version in (0, 1)] == [0.0, 1.0]
+    assert store.sweep() == 0
+
+
+def test_a_version_may_have_fewer_columns_than_the_one_before(tmp_path: Path):
+    store = SeriesStore(tmp_path)
+    store.publish(daily({"a": [1.0]}).with_columns(price=pl.lit(3.0)), NOBODY)
+    store.publish(daily({"a": [1.0]}), NOBODY)
+    assert store.read().columns == pl.read_delta(str(store.series)).columns == ["unique_id", "ds", "y"]
+
+
+def test_parts_make_one_sorted_version_that_any_delta_reader_reads(tmp_path: Path):
+    store, frame = SeriesStore(tmp_path), daily({name: [1.0, 2.0] for name in "abcd"})
+    with store.draft() as draft:
+        for part in (frame[:4], frame[4:].cast({"unique_id": pl.Enum(["c", "d"])})):
+            draft.add(draft.write(part))
+        version = store.commit(draft, NOBODY)
+    assert version == Version(0, digest_of(frame), 4, 8)
+    assert store.scan().collect().equals(frame)
+    assert pl.read_delta(str(store.series)).sort("unique_id", "ds").equals(frame)
+    assert pl.from_arrow(DeltaTable(store.series).to_pyarrow_table()).equals(frame)
+
+
+def test_parts_out_of_order_are_refused(tmp_path: Path):
+    with SeriesStore(tmp_path).draft() as draft:
+        draft.add(draft.write(daily({"b": [1.0]})))
+        with pytest.raises(ValueError, match="'a' after 'b'"):
+            draft.add(draft.write(daily({"a": [1.0]})))
+        with pytest.raises(ValueError, match="must be sorted"):
+            draft.write(daily({"c": [1.0, 2.0]}).reverse())
+    assert not list(tmp_path.iterdir())
 
 
 def _panel(k: int) -> pl.DataFrame:

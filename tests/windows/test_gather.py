@@ -46,6 +46,23 @@ def test_the_window_holds_the_last_steps_of_a_long_history_and_the_target_is_in_
     assert gather_targets(panel, S0, at(4), windows, at(5), SPEC).mask.tolist() == [[True, False]]
 
 
+def test_a_missing_value_is_told_by_the_mask_input_and_is_no_target():
+    panel = panel_of({"a": [2.0, np.nan, 4.0, 6.0, np.nan, 8.0]}, 2)  # filled forward: 2, 2, 4, 6
+    windows = gather(panel, S0, at(3), SPEC)
+    assert windows.inputs.steps_BTF[0, :, 2].tolist() == [1, 0, 1, 1]
+    assert windows.inputs.steps_BTF[0, :, 0].tolist() == pytest.approx([2 / 3.5, 2 / 3.5, 4 / 3.5, 6 / 3.5])
+    targets = gather_targets(panel, S0, at(3), windows, at(5), SPEC)
+    assert targets.mask.tolist() == [[False, True]]
+    assert targets.z[0].tolist() == pytest.approx([0, 2 / 3.5])
+
+
+def test_a_gap_that_nothing_fills_is_a_zero_that_no_statistic_counts():
+    panel = panel_of({"a": [2.0, np.nan, 4.0, 6.0]}, 2, full=[2, np.nan, 4, 6, np.nan, np.nan])
+    windows = gather(panel, S0, at(3), SPEC)  # mean |y| of 2, 4, 6 is 4
+    y, change, observed = windows.inputs.steps_BTF[0, :, :3].T.tolist()
+    assert (y, change, observed) == ([0.5, 0, 1, 1.5], [0, 0, 0, 0.5], [1, 0, 1, 1])
+
+
 def test_a_window_without_movement_is_left_out_of_the_loss():
     panel = panel_of({"a": [5.0, 5.0, 5.0, 9.0]}, 2)
     spec = replace(SPEC, scaling="standard", horizon=1)

@@ -229,6 +229,13 @@ def forecast_history(kind: str, y: FloatArray, task: Task, engine: str | None = 
         return row.forecast(y, task, engine_of(engine or row.default_engine))
 
 
+def load_engines(kind: str, engine: str | None = None) -> None:
+    """Import what `forecast_history` would import on its first call."""
+    for part in BASELINES[kind].members or (kind,):
+        if BASELINES[part].engines:
+            engine_of(engine or BASELINES[part].default_engine)
+
+
 @dataclass(frozen=True)
 class BaselineSettings:
     """One baseline of the config; `ets` alone is short for `{kind: ets}`."""
