@@ -131,7 +131,7 @@ def check_series(
     columns, wrong types, no rows, and conflicting duplicates where settings say so.
     """
     roles = Roles(tuple(static), tuple(past), tuple(known_future))
-    ready, parts = _in_order(frame, freq, roles, future)
+    ready, parts = _in_order(frame, freq, roles, future, finer=aggregate is not None)
     rows = ready.rows
     freq = freq.of_type(rows.schema[DS])
     rows, grid, moved = _on_grid(rows, freq, settings, phase, aggregate)
@@ -140,6 +140,11 @@ def check_series(
     context = _context(rows, grid, roles, settings, now)
     reasons = broken(rows, context, VALUE_RULES | ({} if aggregate else STAMP_RULES), KEY_RULES)
     told = findings(parts)
+    local = told.filter(pl.col("reason") == "local_without_zone")  # its doubled hours are no conflict of their own
+    reasons = [
+        part.join(local, on=UNIQUE_ID, how="anti") if part["reason"][0] == "conflicting_duplicates" else part
+        for part in reasons
+    ]
     if aggregate is not None:
         rows, incomplete = aggregated(_without(rows, _bad(reasons, told)), freq, roles, aggregate)
         told = findings([told, *incomplete])
@@ -193,14 +198,14 @@ def _short(name: str) -> str:
 
 
 def _in_order(
-    frame: pl.DataFrame, freq: Frequency, roles: Roles, future: pl.DataFrame | None
+    frame: pl.DataFrame, freq: Frequency, roles: Roles, future: pl.DataFrame | None, *, finer: bool
 ) -> tuple[Typed, list[pl.DataFrame]]:
     """Typed rows in UTC, sorted by key, with those of the second source; and what was found on the way."""
     if future is not None:
         absent = [name for name in roles.known_future if name not in frame.columns and name in future.columns]
         frame = frame.with_columns(pl.lit(None, dtype=pl.Float64).alias(name) for name in absent)
     told = typed(frame, freq, roles)
-    rows, parts = in_utc(_sorted(told.rows), freq.of_type(told.rows.schema[DS]))
+    rows, parts = in_utc(_sorted(told.rows), freq.of_type(told.rows.schema[DS]), finer=finer)
     parts = [told.account, *parts]
     if future is not None and not future.is_empty():
         rows, ahead = with_future(rows, future, freq, roles)
