@@ -141,7 +141,7 @@ def show_account(console: Console, lines: list[dict[str, Any]]) -> None:
     for line in lines:
         where = f" ({line['key']})" if line["key"] else ""
         nobody = line["reason"] == "null_id"
-        name = _printable(line["example"]) or '""'
+        name = _printable(line["example"]) or "''"
         table.add_row(
             line["reason"],
             Text(line["meaning"] + where),
@@ -167,9 +167,8 @@ def show_ingest(console: Console, told: dict[str, Any]) -> None:
         console.print(told["changes"]["sentence"], markup=False, soft_wrap=True)
         for what, ids in told["changes"]["examples"].items():
             if ids:
-                console.print(
-                    f"  {what:<8} {', '.join(_printable(name) or '""' for name in ids)}", markup=False, soft_wrap=True
-                )
+                names = ", ".join(_printable(name) or "''" for name in ids)
+                console.print(f"  {what:<8} {names}", markup=False, soft_wrap=True)
 
 
 def _printable(name: str, longest: int = 40) -> str:

@@ -40,7 +40,7 @@ def test_hostile_ids_cannot_break_the_table():
     )
     assert "\x1b" not in text
     assert "[red]\\n\\x1b[2J/..\\x00: d" in text
-    assert '"": d' in text
+    assert "'': d" in text
     assert len(text.splitlines()) < 20
 
 
