@@ -62,9 +62,11 @@ def ingest(config: Config, paths: Paths, *, dry_run: bool = False) -> Ingested:
     is full: nothing published.
     """
     scan = config.data.source.scan()
+    future = None if config.data.future is None else config.data.future.scan((UNIQUE_ID, DS))
+    scans = [scan] if future is None else [scan, future]
     store, stages = SeriesStore(paths.root), StageStore(paths.stages)
     before = store.current()
-    known = None if dry_run or before is None else stages.find("ingest", _inputs(config, scan, before))
+    known = None if dry_run or before is None else stages.find("ingest", _inputs(config, scans, before))
     if known is not None and before is not None and not _reasons(known.summary) & _BY_THE_CLOCK:
         unchanged = known.summary | {"changes": None}
         return Ingested(before, store.ds_type(), store.quarantine().drop(DATASET_VERSION), False, unchanged)
@@ -72,21 +74,22 @@ def ingest(config: Config, paths: Paths, *, dry_run: bool = False) -> Ingested:
         stack.enter_context(disk_errors(paths.root))
         root = Path(stack.enter_context(TemporaryDirectory())) if dry_run else paths.root
         draft = stack.enter_context(Draft(root))
-        chunks = [_told(draft, chunk) for chunk in _chunks(config, scan, draft)]
+        series = SeriesChunks(_batches(scan, config), draft.folder("spill"), int(config.chunk_mib * 2**20))
+        chunks = [_told(draft, chunk) for chunk in _chunks(config, series, future, draft)]
         checked = together([chunk.checked for chunk in chunks])
         require_few_quarantined(checked, config.data.quality)
         _require_history(checked.facts, config.task.horizon)
-        changed = None if before is None else _changes(store, before, draft)
+        changes = None if before is None else _changes(store, before, draft)
         version = (
             Version(-1, draft.digest, draft.n_series, draft.n_rows)
             if dry_run
             else store.commit(draft, checked.quarantine)
         )
     is_new = before is None or before.version != version.version
-    summary = _summary(version, checked, chunks) | {"changes": changed if is_new else None}
-    inputs = _inputs(config, scan, version)
-    if not dry_run and None not in (inputs["fingerprint"], inputs["future"]):
-        stages.run("ingest", inputs, lambda _: summary)
+    read = {"n_rows_read": series.n_rows, "read": [opened.provenance for opened in scans]}
+    summary = _summary(version, checked, chunks) | read | {"changes": changes if is_new else None}
+    if not dry_run and all(opened.fingerprint is not None for opened in scans):
+        stages.run("ingest", _inputs(config, scans, version), lambda _: summary)
     return Ingested(version, checked.frame.schema[DS], checked.quarantine, is_new, summary)
 
 
@@ -97,23 +100,20 @@ def _changes(store: SeriesStore, before: Version, draft: Draft) -> dict[str, Any
     return {"since": before.version, "sentence": told(found, before.version), **found.to_dict()}
 
 
-def _inputs(config: Config, scan: Scan, version: Version) -> dict[str, Any]:
+def _inputs(config: Config, scans: list[Scan], version: Version) -> dict[str, Any]:
     """What an ingest depends on, and the version that it gave."""
-    future = config.data.future
     return {
-        "fingerprint": scan.fingerprint,
-        "future": "none" if future is None else future.scan((UNIQUE_ID, DS)).fingerprint,
+        "fingerprints": [scan.fingerprint for scan in scans],
         "data": config.data.model_dump(mode="json"),
         "horizon": config.task.horizon,
         "version": asdict(version),
     }
 
 
-def _chunks(config: Config, scan: Scan, draft: Draft) -> Iterator[_Chunk]:
-    """Every chunk of the source, checked, gridded and written by a few threads, in the order of the series."""
+def _chunks(config: Config, series: SeriesChunks, scan: Scan | None, draft: Draft) -> Iterator[_Chunk]:
+    """Every chunk of the series, with what `scan` knows of their future, checked, gridded and written by a few threads, in the order of the series."""
     data, names, freq = config.data, config.data.covariates, parse_freq(config.data.freq, config.data.timezone)
-    future = None if data.future is None else data.future.read((UNIQUE_ID, DS))
-    series = SeriesChunks(_batches(scan, config), draft.folder("spill"), int(config.chunk_mib * 2**20))
+    future = None if scan is None else scan.collect()
     stamps = series.stamps
     phase = None if data.aggregate else grid_phase(stamps[DS], freq, data.quality, stamps["n"])
 

@@ -73,7 +73,7 @@ def test_the_version_does_not_depend_on_chunks_files_or_the_order_of_rows(tmp_pa
     write(tmp_path, rows().sample(fraction=1.0, shuffle=True, seed=1), n_files=4)
     parts = run(config_of(tmp_path, chunk_mib=chunk_mib, workspace=str(tmp_path / "other")))
     assert parts.version == whole.version
-    assert parts.summary == whole.summary
+    assert parts.summary | {"read": whole.summary["read"]} == whole.summary
     assert parts.quarantine.equals(whole.quarantine)
     table = store_of(config_of(tmp_path, workspace=str(tmp_path / "other"))).read()
     assert (table.height, digest_of(table)) == (whole.version.n_rows, whole.version.digest)
@@ -108,6 +108,27 @@ def test_a_changed_file_makes_a_version_and_the_same_content_written_anew_does_n
         write(tmp_path, frame)
         assert run(config).version.version == version
     assert digest_of(store_of(config).read(2)) == digest_of(store_of(config).read(0))
+
+
+def test_the_summary_tells_what_was_read(tmp_path: Path):
+    write(tmp_path, rows(), n_files=3)
+    summary = run(config_of(tmp_path)).summary
+    (read,) = summary["read"]
+    assert (summary["n_rows_read"], read["kind"], read["n_files"]) == (rows().height, "parquet", 3)
+    assert read["bytes"] == sum(file.stat().st_size for file in (tmp_path / "input").iterdir())
+
+
+def test_new_values_of_a_second_source_are_read_though_the_first_stays(tmp_path: Path):
+    write(tmp_path, rows().select("unique_id", "ds", "y", "price"))
+    days = pl.DataFrame({"ds": [date(2024, 2, 10) + timedelta(days=k) for k in range(5)]})
+    data = config_of(tmp_path).data.model_dump(mode="json") | {"covariates": {"known_future": ["price"]}}
+    config = config_of(tmp_path, data=data | {"future": {"kind": "parquet", "path": str(tmp_path / "future.parquet")}})
+    for price, changed in ((1.0, True), (1.0, False), (2.0, True)):
+        ahead = rows().select(pl.col("unique_id").unique()).join(days, how="cross").with_columns(price=pl.lit(price))
+        if changed:
+            ahead.write_parquet(tmp_path / "future.parquet")
+        assert run(config).changed == changed
+        assert store_of(config).read().filter(ds=date(2024, 2, 14))["price"].unique().to_list() == [price]
 
 
 def test_other_settings_are_another_ingest(tmp_path: Path):
