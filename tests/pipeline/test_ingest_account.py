@@ -91,6 +91,17 @@ def test_the_quarantine_table_holds_what_was_set_aside_dropped_and_flagged(tmp_p
     ]
 
 
+def test_hostile_ids_are_data_from_the_source_to_both_tables_and_never_a_path(tmp_path: Path):
+    ids = ["../../up", "a/b", ".", "new\nline", "nul\0", "x" * 10_000, "", "'; DROP TABLE series; --", "日本"]
+    write(tmp_path, {name: [1.0, 2.0, 3.0] for name in ids} | {f"{name}!": [None, None] for name in ids})
+    summary = run(tmp_path, quality={"max_quarantined": 0.5})
+    assert (summary["n_series"], summary["n_quarantined"]) == (len(ids), len(ids))
+    assert set(store(tmp_path).read()["unique_id"]) == set(ids)
+    empty = store(tmp_path).quarantine().filter(pl.col("reason") == "no_values")["unique_id"]
+    assert set(empty) == {f"{name}!" for name in ids}
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["data.parquet", "w"]
+
+
 def test_a_second_source_brings_known_future_values(tmp_path: Path):
     write(tmp_path, {"a": [1.0, 2.0, 3.0]})
     write(tmp_path, {"a": [0.0, 0.0, 0.0, 1.0, 1.0]}, "future")
