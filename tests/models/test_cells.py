@@ -134,7 +134,7 @@ def test_truncated_gradients_are_the_full_ones_where_the_length_covers_the_windo
         assert all(torch.equal(truncated[name], full[name]) for name in full)
 
 
-@pytest.mark.parametrize("cell", sorted(CELLS))
+@pytest.mark.parametrize("cell", sorted(set(CELLS) - {"rnn_relu"}))  # a relu that is shut cuts gradients by itself
 @pytest.mark.parametrize("length", [1, 3, 5, 9])
 def test_a_shorter_length_carries_the_state_and_cuts_gradients_at_chunks_from_the_newest_step(cell, length):
     whole, full = gradients(cell, None)
