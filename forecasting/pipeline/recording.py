@@ -159,6 +159,8 @@ class Recording:
             "forecasting.data_digest": ingested.version.digest,
             "forecasting.kind": "pipeline",
         }
+        if ingested.summary["dropped_covariates"]:
+            tags["forecasting.dropped_covariates"] = ", ".join(ingested.summary["dropped_covariates"])
         self.mlflow_run_id = tracker.start_parent(self.run_id, f"{config.name} {self.run_id[:8]}", params, tags)
         self._tracker = tracker
         self._once("opened", lambda: self._opened(ingested))
