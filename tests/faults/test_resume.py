@@ -40,24 +40,24 @@ def state(folder: Path) -> list[bytes]:
 
 @pytest.mark.timeout(600)
 def test_a_fit_killed_at_ten_random_moments_loses_an_interval_at_most_and_ends_in_the_same_bytes(tmp_path: Path):
-    whole = start(tmp_path / "whole")
-    n_lines = len(read(whole, None))
-    assert whole.wait() == 0
+    with start(tmp_path / "whole") as whole:
+        n_lines = len(read(whole, None))
+    assert whole.returncode == 0
     killed, safe, moments = 0, 0, random.Random(5)
     while killed < 12:
-        process = start(tmp_path / "killed")
-        lines = read(process, moments.randint(1, n_lines // 12))
-        os.kill(process.pid, signal.SIGKILL)
-        lines += read(process, None)
-        assert process.wait() == -signal.SIGKILL
+        with start(tmp_path / "killed") as process:
+            lines = read(process, moments.randint(1, n_lines // 12))
+            os.kill(process.pid, signal.SIGKILL)
+            lines += read(process, None)
+        assert process.returncode == -signal.SIGKILL
         killed += 1
         assert int(lines[0][1]) >= safe, "a checkpoint that was on the disk was lost"
         safe = max([safe, *(int(number) for word, number in lines if word == "look")])
         reached = max([safe, *(int(number) for word, number in lines if word == "step")])
         assert reached - safe <= VALID_EVERY
-    last = start(tmp_path / "killed")
-    assert int(read(last, None)[0][1]) >= safe > 0
-    assert last.wait() == 0
+    with start(tmp_path / "killed") as last:
+        assert int(read(last, None)[0][1]) >= safe > 0
+    assert last.returncode == 0
     assert state(tmp_path / "killed") == state(tmp_path / "whole")
 
 
