@@ -28,13 +28,13 @@ def gradient_through_time(profiles: pl.DataFrame, season_length: int | None = No
         )
     figure = styled(
         figure,
-        "Gradient through time: what the end of a window still tells the states before it",
+        "Gradient through time: what the loss at a window's end still tells the states before it (dotted: 1 %)",
         "steps back from the end of the window",
         "|dL/dh| (largest = 1)",
         height=400,
     )
     quiet = {"color": MUTED, "width": 1, "dash": "dot"}
-    figure.add_hline(y=0.01, line=quiet, annotation_text="forgotten below", annotation_position="bottom right")
+    figure.add_hline(y=0.01, line=quiet)
     if season_length is not None and season_length > 1:
         figure.add_vline(x=season_length, line=quiet, annotation_text=f"season ({season_length})")
     return figure.update_yaxes(type="log", exponentformat="power", dtick=2)

@@ -25,7 +25,7 @@ def training_figures(name: str, summary: dict[str, Any], recipe: TrainJob) -> di
     if any(row["profile"] for row in profiles):
         *during, kept = profiles
         shown = during if len(during) < 3 else [during[0], during[len(during) // 2]]
-        lines = {f"after step {row['step']}": row for row in shown}
+        lines = {f"after step {row['step']}" if row["step"] else "before training": row for row in shown}
         lines[f"weights that were kept (step {kept['step']})"] = kept
         figures["Gradient through time"] = gradient_through_time(profile_frame(lines), recipe.task.season_length)
     return figures
