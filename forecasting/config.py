@@ -22,7 +22,7 @@ from forecasting.series.calendar import CALENDAR
 from forecasting.series.cutoffs import EvaluationSettings
 from forecasting.series.quality import QualitySettings
 from forecasting.series.snapping import tolerance
-from forecasting.sources import Source
+from forecasting.sources import SOURCES, Source
 from forecasting.sources.secrets import masked
 from forecasting.tuning.space import Distribution
 
@@ -266,7 +266,14 @@ def _override(raw: dict[str, Any], override: str) -> None:
 
 def _message(error: Any) -> str:
     """One mistake as rule, value, way out."""
-    where = ".".join(str(part) for part in error["loc"]) or "the config"
+    place = [str(part) for part in error["loc"]]
+    if place[:1] == ["data"] and len(place) > 2 and place[2] in SOURCES:
+        del place[2]  # pydantic names the kind of the source there, which is no key
+    where = ".".join(place) or "the config"
+    if error["type"] == "union_tag_invalid":
+        return str(unknown(f"{where}.kind", error["ctx"]["tag"], list(SOURCES), f"{where}.kind"))
+    if error["type"] == "union_tag_not_found":
+        return f"{where}.kind is required, got nothing: set it to one of {', '.join(SOURCES)}"
     if error["type"] == "extra_forbidden" or "unexpected_keyword" in error["type"]:
         return f"unknown keys are refused, got {where}: remove it or mend its spelling (README lists the keys)"
     if error["type"] == "missing" or "missing_argument" in error["type"]:

@@ -160,6 +160,11 @@ def show_ingest(console: Console, told: dict[str, Any]) -> None:
     console.print(f"{kept}, y at {told['n_observed']:,} of them, {told['first']} to {told['last']}", markup=False)
     show_account(console, told["account"])
     console.print(f"{told['n_quarantined']:,} series set aside · {published}", markup=False)
+    if told["changes"]:
+        console.print(told["changes"]["sentence"], markup=False, soft_wrap=True)
+        for what, ids in told["changes"]["examples"].items():
+            if ids:
+                console.print(f"  {what:<8} {', '.join(map(_printable, ids))}", markup=False, soft_wrap=True)
 
 
 def _printable(name: str, longest: int = 40) -> str:

@@ -50,7 +50,15 @@ def test_five_lines_are_enough():
             {"data": {"source": {"kind": "builtin", "name": "fertility"}, "freq": "1 parsec", "season_length": 1}},
             r"freq must be",
         ),
-        ({"data": {"source": {"kind": "carrier_pigeon"}, "freq": 1, "season_length": 1}}, r"carrier_pigeon"),
+        (
+            {"data": {"source": {"kind": "carrier_pigeon"}, "freq": 1, "season_length": 1}},
+            r"data\.source\.kind must be one of builtin, csv.*, got 'carrier_pigeon'",
+        ),
+        ({"data": {"source": {"path": "x"}, "freq": 1, "season_length": 1}}, r"data\.source\.kind is required"),
+        (
+            {"data": {"source": {"kind": "csv", "path": "x", "layot": "wide"}, "freq": 1, "season_length": 1}},
+            r"got data\.source\.layot: remove it",
+        ),
         ({"name": "../escape"}, r"name"),
     ],
 )

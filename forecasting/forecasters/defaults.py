@@ -20,6 +20,7 @@ from forecasting.models.topologies import topology_of
 from forecasting.series.arrays import Origins, SeriesArrays
 from forecasting.training.losses import default_loss
 from forecasting.training.settings import TrainingSettings
+from forecasting.windows.scalers import PANEL
 from forecasting.windows.transforms import transform_of
 
 _LONGEST_CONTEXT = 512
@@ -44,19 +45,22 @@ def resolve_settings(
     observed = arrays.n_observed(until)
     observed = observed[observed > 0]
     history = int(np.median(observed)) if len(observed) else 0
-    min_history = settings.min_history or _min_history(task, history)
+    needs_history = topology_of(settings.topology).needs_history
+    min_history = settings.min_history
+    if min_history is None:
+        min_history = _min_history(task, history) if needs_history else 0
     size = Size(history, int(np.maximum(observed - task.horizon - min_history + 1, 0).sum()))
-    unmoved = settings.head == "negative_binomial" or transform_of(settings.transform).lag != "none"
     seasonal = task.season_length > 1 and history >= 2 * task.season_length
     context_length = settings.context_length or _context_length(task, history)
     training = _training(settings.training, size, every_step=topology_of(settings.topology).every_step)
     return replace(
         settings,
+        strategy=settings.strategy or topology_of(settings.topology).strategies[0],
         context_length=context_length,
         hidden_size=settings.hidden_size or _hidden_size(size),
         loss=settings.loss or default_loss(settings.head),
-        scaling=settings.scaling or ("mean_abs" if unmoved else "standard"),
-        residual=settings.residual or ("none" if unmoved else "seasonal_naive" if seasonal else "last_value"),
+        scaling=settings.scaling or _scaling(settings),
+        residual=settings.residual or _residual(settings, seasonal=seasonal),
         min_history=min_history,
         training=replace(training, bptt_length=training.bptt_length or context_length),
     )
@@ -72,6 +76,23 @@ def _require_transformable(settings: RecurrentSettings, arrays: SeriesArrays, un
             f"y must be at least {least:g} for transform {settings.transform}, got {arrays.y[below[0]]:g} in series {series} "
             f"({len(below)} such values in all): set transform of forecaster {settings.name} to asinh, or to none"
         )
+
+
+def _scaling(settings: RecurrentSettings) -> str:
+    if not topology_of(settings.topology).needs_history:
+        return PANEL
+    return "mean_abs" if _unmoved(settings) else "standard"
+
+
+def _unmoved(settings: RecurrentSettings) -> bool:
+    """Nothing is taken off or added: it would break counts, and differences are summed up anyway."""
+    return settings.head == "negative_binomial" or transform_of(settings.transform).lag != "none"
+
+
+def _residual(settings: RecurrentSettings, *, seasonal: bool) -> str:
+    if _unmoved(settings) or not topology_of(settings.topology).needs_history:
+        return "none"
+    return "seasonal_naive" if seasonal else "last_value"
 
 
 def _min_history(task: Task, history: int) -> int:

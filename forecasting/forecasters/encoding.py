@@ -20,6 +20,7 @@ from forecasting.windows.covariates import (
     fit_vocabulary,
 )
 from forecasting.windows.panel import Panel, build_panel
+from forecasting.windows.transforms import transform_of
 
 KINDS = ("static_numeric", "static_categories", "past", "known_future")
 
@@ -33,6 +34,7 @@ class Encoding:
     past: CovariateScaler
     known_future: CovariateScaler
     vocabularies: tuple[Vocabulary, ...]
+    target: CovariateScaler  # of f(y) over all series, for scaling panel
 
     def panel(self, arrays: SeriesArrays, device: torch.device) -> Panel:
         """The arrays as tensors on `device`; InputError where their covariates are not the ones of the fit."""
@@ -59,6 +61,7 @@ class Encoding:
         return {
             "names": self.names,
             "covariate_scalers": {k: asdict(getattr(self, k)) for k in ("static_numeric", "past", "known_future")},
+            "target_scaler": asdict(self.target),
             "vocabularies": [list(v.values) for v in self.vocabularies],
         }
 
@@ -68,12 +71,16 @@ def encoding_from_json(values: dict[str, Any]) -> Encoding:
     scalers = {
         kind: CovariateScaler(tuple(s["mean"]), tuple(s["spread"])) for kind, s in values["covariate_scalers"].items()
     }
+    target = values["target_scaler"]
     return Encoding(
-        values["names"], **scalers, vocabularies=tuple(Vocabulary(tuple(v)) for v in values["vocabularies"])
+        values["names"],
+        **scalers,
+        vocabularies=tuple(Vocabulary(tuple(v)) for v in values["vocabularies"]),
+        target=CovariateScaler(tuple(target["mean"]), tuple(target["spread"])),
     )
 
 
-def fit_encoding(arrays: SeriesArrays, until: Origins) -> Encoding:
+def fit_encoding(arrays: SeriesArrays, until: Origins, transform: str = "none") -> Encoding:
     """Scalers and vocabularies from rows up to `until`; a series without an origin there teaches nothing."""
     last = last_rows(arrays, until)
     rows = np.arange(len(arrays.y)) <= np.repeat(last, np.diff(arrays.offsets))
@@ -85,6 +92,7 @@ def fit_encoding(arrays: SeriesArrays, until: Origins) -> Encoding:
         fit_scaler(arrays.past, rows),
         fit_scaler(arrays.known_future, rows),
         tuple(fit_vocabulary(categories[:, c], present) for c in range(categories.shape[1])),
+        fit_scaler(transform_of(transform).forward(torch.from_numpy(arrays.y)).numpy()[:, None], rows),
     )
 
 

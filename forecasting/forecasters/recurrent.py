@@ -4,19 +4,22 @@ Axes: O origins, B of a batch, H horizon, Q quantile levels.
 """
 
 import time
+from collections.abc import Iterator
 from dataclasses import asdict
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 import torch
 
 from forecasting.errors import InputError
 from forecasting.forecasters.defaults import resolve_settings
 from forecasting.forecasters.encoding import Encoding, fit_encoding, last_rows, require_counts
 from forecasting.forecasters.protocol import FitReport, Forecast, Progress, Task, failed_forecast
-from forecasting.forecasters.recurrent_forecast import forecast_quantiles
+from forecasting.forecasters.recurrent_forecast import Forecasting
 from forecasting.forecasters.recurrent_settings import RecurrentSettings
 from forecasting.forecasters.recurrent_state import State, read_state, write_state
 from forecasting.forecasters.recurrent_windows import (
@@ -29,11 +32,11 @@ from forecasting.forecasters.recurrent_windows import (
 )
 from forecasting.forecasters.validation import Validation
 from forecasting.models.network import Network, build_network
+from forecasting.models.random import Draws
 from forecasting.series.arrays import FloatArray, IntArray, Origins, SeriesArrays
 from forecasting.training.devices import exact, resolve, seeded
 from forecasting.training.loop import OnValidation, nothing, train
 from forecasting.training.state import Checkpoints
-from forecasting.windows.gather import gather
 from forecasting.windows.panel import Panel
 from forecasting.windows.spec import WindowSpec
 
@@ -41,8 +44,8 @@ __all__ = ["RecurrentForecaster", "RecurrentSettings", "load", "training_index"]
 
 Mask = npt.NDArray[np.bool_]
 
-# Every batch has this many rows, the last one padded, so that the bits of a row do not depend on what else is asked for.
 _BATCH = {"cpu": 256, "cuda": 4096}
+_PATH_BATCH = {"cpu": 64, "cuda": 512}  # each of these rows has as many paths
 
 
 class RecurrentForecaster:
@@ -80,15 +83,17 @@ class RecurrentForecaster:
             raise InputError(_too_short_for_all(resolved, self.task, arrays, until, inner))
         if resolved.head == "negative_binomial":
             require_counts(arrays, until)
-        encoding = fit_encoding(arrays, until)
+        encoding = fit_encoding(arrays, until, resolved.transform)
         shape = shape_of(resolved, self.task, encoding)
         limit = training_limit(arrays, until, inner)
         with exact(self.device, tf32=resolved.training.tf32), seeded(self.seed, self.device):
             panel = encoding.panel(arrays, self.device)
             network = build_network(shape, self.seed).to(self.device)
-            step = TrainingStep(network, panel, index, arrays, limit, resolved, self.task, self.seed)
+            spec = spec_of(resolved, self.task, encoding)
+            step = TrainingStep(network, panel, index, arrays, limit, resolved, self.task, self.seed, spec)
             known = inner.take(arrays.n_observed(inner) >= (resolved.min_history or 0))
-            validation = Validation(network, panel, step.spec, self.task, arrays, known, last_rows(arrays, until))
+            forecasting = self._forecasting(resolved, network, panel, spec)
+            validation = Validation(forecasting, self.task, arrays, known, last_rows(arrays, until), resolved.n_paths)
             trained = train(
                 network,
                 step,
@@ -117,7 +122,7 @@ class RecurrentForecaster:
 
     def forecast(self, arrays: SeriesArrays, origins: Origins, on_progress: Progress) -> Forecast:
         """Quantiles after each origin; origins with too little history, or without a finite output, fail with the reason."""
-        resolved, encoding, network = self._fitted()
+        resolved = self._fitted()[0]
         forecast = failed_forecast(len(origins), self.task, "")
         seen, needed = arrays.n_observed(origins), resolved.min_history or 0
         for o in np.flatnonzero(seen < needed):
@@ -125,16 +130,34 @@ class RecurrentForecaster:
         able = np.flatnonzero(seen >= needed)
         if not len(able):
             return forecast
-        size = _BATCH[self.device.type]
-        spec = spec_of(resolved, self.task)
-        with exact(self.device), torch.no_grad():
-            panel = encoding.panel(arrays, self.device)
-            for begin in range(0, len(able), size):
-                part = able[begin : begin + size]
-                quantiles, usable = _forecast_batch(network, panel, origins.take(part), spec, size)
-                self._fill(forecast, part, quantiles, usable)
-                on_progress(begin + len(part), len(able), "")
+        draws = resolved.way != "direct"
+        for part, (quantiles, usable) in self._batches(
+            arrays, origins.take(able), resolved.n_paths, draws, on_progress
+        ):
+            self._fill(forecast, able[part], quantiles, usable)
         return forecast
+
+    def sample_paths(
+        self, arrays: SeriesArrays, origins: Origins, n_paths: int, on_progress: Progress
+    ) -> tuple[FloatArray, Mask]:
+        """Sample paths after each origin in the unit of y, (O, H, N), and which origins can be forecast (O,).
+
+        A path is drawn step by step where the network reads its own steps; else its steps are drawn each by itself. InputError
+        for a head that cannot be drawn from.
+        """
+        resolved = self._fitted()[0]
+        if resolved.way == "direct" and resolved.head in ("point", "quantiles"):
+            raise InputError(
+                f"paths need steps that can be drawn, got head {resolved.head!r} with strategy direct in {self.name}: set head "
+                "to normal, student_t or negative_binomial, strategy to recursive, or decoder to autoregressive"
+            )
+        paths = np.full((len(origins), self.task.horizon, n_paths), np.nan)
+        usable = arrays.n_observed(origins) >= (resolved.min_history or 0)
+        able = np.flatnonzero(usable)
+        if len(able):
+            for part, (drawn, can) in self._batches(arrays, origins.take(able), n_paths, True, on_progress, paths=True):
+                paths[able[part]], usable[able[part]] = drawn, can & np.isfinite(drawn).all(axis=(1, 2))
+        return (np.maximum(paths, 0.0) if self.task.non_negative else paths), usable
 
     def save(self, folder: Path) -> None:
         """Write the complete state (see `recurrent_state`); ValueError before a fit."""
@@ -145,6 +168,43 @@ class RecurrentForecaster:
         if self.resolved is None or self.encoding is None or self.network is None:
             raise ValueError(f"{self.name} must be fitted or loaded before it can forecast or be saved")
         return self.resolved, self.encoding, self.network
+
+    def _forecasting(
+        self, resolved: RecurrentSettings, network: Network, panel: Panel, spec: WindowSpec
+    ) -> Forecasting:
+        return Forecasting(network, panel, spec, resolved.way, self.task.horizon, self.task.quantile_levels)
+
+    def _batches(
+        self,
+        arrays: SeriesArrays,
+        origins: Origins,
+        n_paths: int,
+        draws: bool,
+        on_progress: Progress,
+        *,
+        paths: bool = False,
+    ) -> Iterator[tuple[slice, tuple[FloatArray, Mask]]]:
+        """Positions in `origins`, and what was forecast there with whether it can be used: quantiles, or paths.
+
+        Every batch has as many rows, the last one padded, so that the bits of a row do not depend on what else is asked for.
+        """
+        resolved, encoding, network = self._fitted()
+        size = (_PATH_BATCH if draws else _BATCH)[self.device.type]
+        keys = path_keys(self.seed, arrays, origins) if draws else np.zeros(len(origins), dtype=np.int64)
+        with exact(self.device), torch.no_grad():
+            panel = encoding.panel(arrays, self.device)
+            forecasting = self._forecasting(resolved, network, panel, spec_of(resolved, self.task, encoding))
+            for begin in range(0, len(origins), size):
+                part = slice(begin, min(begin + size, len(origins)))
+                place = np.minimum(np.arange(begin, begin + size), len(origins) - 1)
+                series, row, key = (
+                    torch.from_numpy(x[place]).to(self.device) for x in (origins.series, origins.row, keys)
+                )
+                ask = forecasting.paths if paths else forecasting.quantiles
+                values, usable = ask(series, row, Draws(key, n_paths if draws else 1))
+                B = part.stop - begin
+                yield part, (values[:B].cpu().numpy(), usable[:B].cpu().numpy())
+                on_progress(part.stop, len(origins), "")
 
     def _fill(self, forecast: Forecast, part: IntArray, quantiles: FloatArray, usable: Mask) -> None:
         """Put a batch of quantiles (B, H, Q) in its place."""
@@ -172,16 +232,11 @@ def load(folder: Path, device: str = "cpu") -> RecurrentForecaster:
     return forecaster
 
 
-def _forecast_batch(
-    network: Network, panel: Panel, origins: Origins, spec: WindowSpec, size: int
-) -> tuple[FloatArray, Mask]:
-    """Quantiles in the unit of y (B, H, Q) and whether the window held any y (B,); computed in a batch of `size` rows."""
-    B = len(origins)
-    place = np.minimum(np.arange(size), B - 1)
-    series, row = (torch.from_numpy(x[place]).to(panel.device) for x in (origins.series, origins.row))
-    windows = gather(panel, series, row, spec)
-    y_BHQ = forecast_quantiles(network, windows)
-    return y_BHQ[:B].cpu().numpy(), windows.usable[:B].cpu().numpy()
+def path_keys(seed: int, arrays: SeriesArrays, origins: Origins) -> IntArray:
+    """What the paths of an origin depend on besides its forecast: the seed, the series' id and the cutoff; (O,)."""
+    stamps = arrays.ds.gather(origins.row).cast(pl.String).to_list()
+    texts = (f"{seed}/{arrays.ids[s]}/{stamp}" for s, stamp in zip(origins.series, stamps, strict=True))
+    return np.array([int.from_bytes(sha256(text.encode()).digest()[:8], "big", signed=True) for text in texts])
 
 
 def _fitted_on(arrays: SeriesArrays, until: Origins, n_windows: int) -> dict[str, Any]:

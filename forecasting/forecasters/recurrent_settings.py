@@ -7,6 +7,8 @@ from typing import Any, Literal
 from forecasting.errors import InputError, unknown
 from forecasting.forecasters.refusals import require_possible
 from forecasting.models.cells import cell_of
+from forecasting.models.decoders.autoregressive import SAMPLING_SCHEDULES
+from forecasting.models.encodings import ENCODINGS
 from forecasting.models.heads import head_of
 from forecasting.models.topologies import topology_of
 from forecasting.training.losses import require_loss
@@ -15,10 +17,42 @@ from forecasting.windows.residuals import require_residual
 from forecasting.windows.scalers import require_scaler
 from forecasting.windows.transforms import transform_of
 
+_CHOICES = {
+    "strategy": ("direct", "recursive"),
+    "decoder": ("parallel", "autoregressive"),
+    "static": ("steps", "state"),
+    "sampling_schedule": tuple(SAMPLING_SCHEDULES),
+}
+_LEAST = {"context_length": 1, "hidden_size": 1, "n_layers": 1, "n_paths": 2, "min_history": 0}
+
+
+@dataclass(frozen=True)
+class EncodingSettings:
+    """How the window is read: step by step, or `length` steps at a time."""
+
+    __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012 - read by pydantic where the config file is parsed
+
+    kind: str = "steps"
+    length: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.kind not in ENCODINGS:
+            raise unknown("encoding", self.kind, list(ENCODINGS), "encoding.kind of the forecaster")
+        if self.kind == "segments" and (self.length is None or self.length < 2):
+            raise InputError(
+                f"segments must have a length of at least 2, got {self.length}: set encoding.length of the forecaster"
+            )
+        if self.kind == "steps" and self.length is not None:
+            raise InputError(f"steps have no length, got {self.length}: set encoding.kind to segments or leave it out")
+
 
 @dataclass(frozen=True)
 class RecurrentSettings:
-    """One network. context_length in steps; hidden_size per layer; min_history in observed values before an origin."""
+    """One network. context_length in steps; hidden_size per layer; min_history in observed values before an origin.
+
+    `scheduled_sampling` is the probability, at the end of training, that an autoregressive decoder reads its own draw;
+    `n_paths` sample paths make the quantiles where steps are drawn one by one.
+    """
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012 - read by pydantic where the config file is parsed
 
@@ -26,15 +60,24 @@ class RecurrentSettings:
     kind: Literal["recurrent"] = "recurrent"
     cell: str = "gru"
     topology: str = "encoder_decoder"
+    strategy: str | None = None
+    decoder: str = "parallel"
+    scheduled_sampling: float = 0.0
+    sampling_schedule: str = "linear"
+    bidirectional: bool = False
+    encoding: EncodingSettings = field(default_factory=EncodingSettings)
     context_length: int | None = None
     hidden_size: int | None = None
     n_layers: int = 1
+    residual_layers: bool = False
     dropout: float = 0.0
+    static: str = "steps"
     transform: str = "none"
     scaling: str | None = None
     residual: str | None = None
     head: str = "quantiles"
     loss: str | None = None
+    n_paths: int = 200
     training: TrainingSettings = field(default_factory=TrainingSettings)
     min_history: int | None = None
 
@@ -44,18 +87,33 @@ class RecurrentSettings:
         if self.loss is not None:
             require_loss(self.loss, self.head)
         transform_of(self.transform)
-        require_possible(self)
         every_step = topology_of(self.topology).every_step
+        for key, choices in _CHOICES.items():
+            if getattr(self, key) not in (*choices, None):
+                raise unknown(key, getattr(self, key), list(choices), f"{key} of forecaster {self.name}")
         if self.scaling is not None:
             require_scaler(self.scaling, causal=every_step)
         if self.residual is not None:
             require_residual(self.residual)
-        for key in ("context_length", "hidden_size", "n_layers", "min_history"):
+        for key, least in _LEAST.items():
             value = getattr(self, key)
-            if value is not None and value < 1:
-                raise InputError(f"{key} must be at least 1, got {value}: set {key} of forecaster {self.name}")
+            if value is not None and value < least:
+                raise InputError(f"{key} must be at least {least}, got {value}: set {key} of forecaster {self.name}")
         if not 0 <= self.dropout < 1:
             raise InputError(f"dropout must lie in [0, 1), got {self.dropout}: set dropout of forecaster {self.name}")
+        if not 0 <= self.scheduled_sampling <= 1:
+            raise InputError(
+                f"scheduled_sampling must lie in [0, 1], got {self.scheduled_sampling}: set scheduled_sampling of "
+                f"forecaster {self.name}"
+            )
+        require_possible(self)
+
+    @property
+    def way(self) -> str:
+        """How the network goes through the horizon: direct, recursive (reads its steps again), autoregressive (its values)."""
+        if (self.strategy or topology_of(self.topology).strategies[0]) == "recursive":
+            return "recursive"
+        return "autoregressive" if self.decoder == "autoregressive" else "direct"
 
 
 def settings_from_dict(values: Mapping[str, Any]) -> RecurrentSettings:
@@ -63,7 +121,10 @@ def settings_from_dict(values: Mapping[str, Any]) -> RecurrentSettings:
     _require_known(values, [f.name for f in fields(RecurrentSettings)], "")
     training = values.get("training") or {}
     _require_known(training, [f.name for f in fields(TrainingSettings)], "training.")
-    return RecurrentSettings(**{**values, "training": TrainingSettings(**training)})
+    encoding = values.get("encoding") or {}
+    _require_known(encoding, [f.name for f in fields(EncodingSettings)], "encoding.")
+    nested = {"training": TrainingSettings(**training), "encoding": EncodingSettings(**encoding)}
+    return RecurrentSettings(**{**values, **nested})
 
 
 def _require_known(values: Mapping[str, Any], known: list[str], prefix: str) -> None:

@@ -20,12 +20,35 @@ from forecasting.forecasters.encoding import Encoding, encoding_from_json
 from forecasting.forecasters.protocol import Task
 from forecasting.forecasters.recurrent_settings import RecurrentSettings, settings_from_dict
 
-FORMAT = 1
+FORMAT = 2
 JSON_FILE, WEIGHTS_FILE = "forecaster.json", "network.safetensors"
 
 Values = dict[str, Any]
 Weights = dict[str, Tensor]
-UPGRADES: dict[int, Callable[[Values, Weights], tuple[Values, Weights]]] = {}  # from format n to n + 1
+
+
+def _from_1(values: Values, weights: Weights) -> tuple[Values, Weights]:
+    """The decoder of encoder_decoder became a part of its own; y had no scale over all series."""
+    parts = {
+        "bridge.": "decoder.bridge.hidden.",
+        "memory.": "decoder.bridge.memory.",
+        "steps.": "decoder.steps.",
+        "decoder.layers.": "decoder.recurrence.layers.",
+        "out.": "decoder.out.",
+    }
+    if values["settings"]["topology"] == "encoder_decoder":
+        weights = {_renamed(name, parts): weight for name, weight in weights.items()}
+    return {**values, "format": 2, "target_scaler": {"mean": [0.0], "spread": [1.0]}}, weights
+
+
+def _renamed(name: str, parts: dict[str, str]) -> str:
+    for old, new in parts.items():
+        if name.startswith(f"topology.{old}"):
+            return f"topology.{new}{name.removeprefix(f'topology.{old}')}"
+    return name
+
+
+UPGRADES: dict[int, Callable[[Values, Weights], tuple[Values, Weights]]] = {1: _from_1}  # from format n to n + 1
 
 
 @dataclass(frozen=True)

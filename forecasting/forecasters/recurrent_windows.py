@@ -9,12 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from forecasting.errors import InputError
 from forecasting.forecasters.encoding import Encoding, last_rows
 from forecasting.forecasters.protocol import Task
 from forecasting.forecasters.recurrent_settings import RecurrentSettings
 from forecasting.forecasters.validation import naive_errors
 from forecasting.models.cells import Recurrence
-from forecasting.models.network import Network
+from forecasting.models.network import Network, Taught
 from forecasting.models.shape import NetworkShape
 from forecasting.models.topologies import topology_of
 from forecasting.series.arrays import IntArray, Origins, SeriesArrays
@@ -24,7 +25,7 @@ from forecasting.windows.gather import gather, gather_targets
 from forecasting.windows.index import WindowIndex, build_index
 from forecasting.windows.panel import Panel
 from forecasting.windows.sampler import WindowSampler
-from forecasting.windows.scalers import SCALERS
+from forecasting.windows.scalers import PANEL, SCALERS
 from forecasting.windows.spec import N_STEP_INPUTS, WindowSpec
 
 _PROBE_WINDOWS = 32  # enough for a stable mean over windows, few enough to cost next to nothing
@@ -32,8 +33,6 @@ _PROBE_WINDOWS = 32  # enough for a stable mean over windows, few enough to cost
 
 class TrainingStep:
     """The batches of a fit (see `training.batches`): windows drawn by the sampler, and the network's loss on them."""
-
-    why_eager: str | None = None  # nothing here waits for the device
 
     def __init__(
         self,
@@ -45,9 +44,11 @@ class TrainingStep:
         settings: RecurrentSettings,
         task: Task,
         seed: int,
+        spec: WindowSpec,
     ) -> None:
-        self.network, self.panel, self.spec = network, panel, spec_of(settings, task)
+        self.network, self.panel, self.spec = network, panel, spec
         self.index, self.seed = index, seed
+        self.why_eager = "a coin decides at every step what the decoder reads" if settings.scheduled_sampling else None
         self.sampler = WindowSampler(index, settings.training.batch_size or 1, seed, panel.device)
         self.limit = torch.from_numpy(limit).to(panel.device)
         self.judge = loss_of(settings.loss or default_loss(settings.head)).value
@@ -91,7 +92,10 @@ class TrainingStep:
     def _loss(self, series: Tensor, row: Tensor, *, all_origins: bool) -> Tensor:
         windows = gather(self.panel, series, row, self.spec, all_origins=all_origins)
         targets = gather_targets(self.panel, series, row, windows, self.limit[series], self.spec, self.burn_in)
-        forecast = self.network.distribution(self.network(windows.inputs), windows.spread)
+        taught = None
+        if self.network.shape.decoder == "autoregressive":
+            taught = Taught(torch.stack([targets.z, targets.mask.float()], dim=-1), windows.spread)
+        forecast = self.network.distribution(self.network(windows.inputs, taught), windows.spread)
         naive_error = self.naive_error[series].reshape(-1, *[1] * (targets.z.dim() - 1))
         return self.judge(Judged(forecast, targets.z, targets.mask, self.levels, windows.unscale, naive_error))
 
@@ -101,8 +105,8 @@ def probe_of(network: Network, step: TrainingStep) -> Probe | None:
     encoder = encoder_of(network)
     if encoder is None:
         return None
-    layers = [layer for layer in encoder.modules() if isinstance(layer, nn.RNNBase)]
-    return Probe(network, layers, step.probe_loss(_PROBE_WINDOWS))
+    layers = [layer for layer in encoder.layers if isinstance(layer, nn.RNNBase)]  # those that read forward in time
+    return Probe(network, layers, step.probe_loss(_PROBE_WINDOWS), network.shape.segment_length or 1)
 
 
 def encoder_of(network: Network) -> Recurrence | None:
@@ -124,42 +128,86 @@ def training_index(
     """The training windows of each series; `resolved` has no nulls."""
     limit = training_limit(arrays, until, inner)
     return build_index(
-        arrays.offsets, arrays.next_observed, arrays.observed_before, limit, resolved.min_history or 1, task.horizon
+        arrays.offsets,
+        arrays.next_observed,
+        arrays.observed_before,
+        limit,
+        resolved.min_history or 0,
+        steps_at_once(resolved, task),
     )
 
 
-def spec_of(resolved: RecurrentSettings, task: Task) -> WindowSpec:
-    """How the windows of this network are cut."""
+def steps_at_once(resolved: RecurrentSettings, task: Task) -> int:
+    """Steps that one pass of the network forecasts: the horizon, or one where steps are drawn and read again."""
+    return 1 if resolved.way == "recursive" else task.horizon
+
+
+def spec_of(resolved: RecurrentSettings, task: Task, encoding: Encoding) -> WindowSpec:
+    """How the windows of this network are cut and scaled."""
     assert resolved.context_length
     assert resolved.scaling
     assert resolved.residual
-    every_step = topology_of(resolved.topology).every_step
+    topology = topology_of(resolved.topology)
     return WindowSpec(
         resolved.context_length,
-        task.horizon,
+        steps_at_once(resolved, task),
         task.season_length,
         resolved.scaling,
         resolved.residual,
-        every_step,
+        topology.every_step,
         resolved.transform,
+        _panel_scale(resolved, encoding),
+        topology.needs_history,
     )
+
+
+def _panel_scale(resolved: RecurrentSettings, encoding: Encoding) -> tuple[float, float]:
+    """Level and spread of all series together; of counts the mean is the spread, and nothing is taken off."""
+    if resolved.scaling != PANEL:
+        return 0.0, 1.0
+    mean, spread = encoding.target.mean[0], encoding.target.spread[0]
+    return (0.0, mean or 1.0) if resolved.head == "negative_binomial" else (mean, spread)
 
 
 def shape_of(resolved: RecurrentSettings, task: Task, encoding: Encoding) -> NetworkShape:
-    """The sizes of this network."""
+    """The sizes of this network; InputError where its steps cannot be drawn and read again."""
     n_past, n_future = len(encoding.names["past"]), len(encoding.names["known_future"])
+    _require_drawable(resolved, task, encoding)
     return NetworkShape(
-        resolved.cell,
-        resolved.topology,
-        N_STEP_INPUTS + n_past + n_future,
-        len(encoding.names["static_numeric"]),
-        tuple(len(v) for v in encoding.vocabularies),
-        n_future,
-        task.horizon,
-        resolved.hidden_size or 1,
-        resolved.n_layers,
-        resolved.dropout,
-        task.quantile_levels,
-        resolved.head,
-        learned_affine=SCALERS[resolved.scaling or "none"].learned_affine,
+        cell=resolved.cell,
+        topology=resolved.topology,
+        n_inputs=N_STEP_INPUTS + n_past + n_future,
+        n_static=len(encoding.names["static_numeric"]),
+        categories=tuple(len(v) for v in encoding.vocabularies),
+        n_future=n_future,
+        horizon=steps_at_once(resolved, task),
+        hidden_size=resolved.hidden_size or 1,
+        n_layers=resolved.n_layers,
+        dropout=resolved.dropout,
+        quantile_levels=task.quantile_levels,
+        head=resolved.head,
+        context_length=resolved.context_length or 1,
+        residual_layers=resolved.residual_layers,
+        bidirectional=resolved.bidirectional,
+        segment_length=resolved.encoding.length,
+        static=resolved.static,
+        decoder=resolved.decoder,
+        sampling=resolved.scheduled_sampling,
+        sampling_schedule=resolved.sampling_schedule,
+        sampling_steps=resolved.training.max_steps or 1,
+        learned_affine=resolved.scaling in SCALERS and SCALERS[resolved.scaling].learned_affine,
     )
+
+
+def _require_drawable(resolved: RecurrentSettings, task: Task, encoding: Encoding) -> None:
+    past = encoding.names["past"]
+    if resolved.way == "recursive" and past:
+        raise InputError(
+            f"a step that was drawn has no past covariates to be read with, got {', '.join(past)} with strategy recursive: "
+            f"set strategy of forecaster {resolved.name} to direct, or move them to data.covariates.known_future"
+        )
+    if resolved.way != "direct" and resolved.head == "quantiles" and len(task.quantile_levels) == 1:
+        raise InputError(
+            f"steps that are read again must be drawn, got the one quantile level {task.quantile_levels[0]:g}: set "
+            f"task.quantile_levels to three or more, or head of forecaster {resolved.name} to normal or student_t"
+        )

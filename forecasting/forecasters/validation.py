@@ -8,15 +8,13 @@ import torch
 from torch import Tensor
 
 from forecasting.forecasters.protocol import Task
-from forecasting.forecasters.recurrent_forecast import forecast_quantiles
-from forecasting.models.network import Network
+from forecasting.forecasters.recurrent_forecast import Forecasting
+from forecasting.models.random import Draws
 from forecasting.series.arrays import FloatArray, IntArray, Origins, SeriesArrays
 from forecasting.training.losses import masked_mean, quantile_errors
-from forecasting.windows.gather import gather
-from forecasting.windows.panel import Panel
 from forecasting.windows.reading import read_actual
-from forecasting.windows.spec import WindowSpec
 
+MOST_PATHS = 50  # of an origin where steps are drawn one by one; an eighth of the origins then
 MOST_ORIGINS = 4096  # enough for a stable mean; more would cost more than the steps between two looks
 _CHUNK = 512
 
@@ -26,15 +24,17 @@ class Validation:
 
     def __init__(
         self,
-        network: Network,
-        panel: Panel,
-        spec: WindowSpec,
+        forecasting: Forecasting,
         task: Task,
         arrays: SeriesArrays,
         inner: Origins,
         limit: IntArray,
+        n_paths: int,
     ) -> None:
-        stride = -(-len(inner) // MOST_ORIGINS)
+        draws = forecasting.kind != "direct"
+        self.n_paths = min(n_paths, MOST_PATHS) if draws else 1
+        most = MOST_ORIGINS // 8 if draws else MOST_ORIGINS
+        stride = -(-len(inner) // most)
         inner = inner.take(slice(None, None, max(1, stride)))
         unit = np.array(
             [
@@ -44,12 +44,12 @@ class Validation:
         )
         scored = np.isfinite(unit) & (unit > 0)
         inner, unit = inner.take(scored), unit[scored]
-        self.network, self.panel, self.spec, self.device = network, panel, spec, panel.device
+        self.forecasting, self.device = forecasting, forecasting.panel.device
         self.levels = task.quantile_levels
         self.series, self.row, self.limit = (
-            torch.from_numpy(x).to(panel.device) for x in (inner.series, inner.row, limit[inner.series])
+            torch.from_numpy(x).to(self.device) for x in (inner.series, inner.row, limit[inner.series])
         )
-        self.unit = torch.from_numpy(unit).to(panel.device)
+        self.unit = torch.from_numpy(unit).to(self.device)
 
     def __len__(self) -> int:
         return len(self.row)
@@ -64,11 +64,11 @@ class Validation:
 
     def _chunk(self, part: slice) -> tuple[Tensor, int]:
         series, row, unit = self.series[part], self.row[part], self.unit[part, None]
-        windows = gather(self.panel, series, row, self.spec)
-        quantiles = forecast_quantiles(self.network, windows)
-        ahead = torch.arange(1, self.spec.horizon + 1, device=self.device)
-        actual = read_actual(self.panel, series, row[:, None] + ahead, self.limit[part])
-        mask = actual.known & windows.usable[:, None]
+        key = torch.arange(len(row), device=self.device) + (part.start or 0)  # the same draws at every look
+        quantiles, usable = self.forecasting.quantiles(series, row, Draws(key, self.n_paths))
+        ahead = torch.arange(1, self.forecasting.horizon + 1, device=self.device)
+        actual = read_actual(self.forecasting.panel, series, row[:, None] + ahead, self.limit[part])
+        mask = actual.known & usable[:, None]
         errors = quantile_errors(quantiles / unit[..., None], actual.y / unit, self.levels)
         return masked_mean(errors, mask), int(mask.sum())
 

@@ -1,11 +1,15 @@
 """Counts that are overdispersed: quantiles and samples of the negative binomial with mean m and variance m + m^2 / r."""
 
+import itertools
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
-_ROUNDS = 1000
+Uniform = Callable[[int], Tensor]
+_TERMS = 1000  # of a continued fraction
+_ROUNDS = 1 << 20  # kept for each kind of draw
+_FEW = 10.0
 _CLOSE = 1e-13
 
 
@@ -43,7 +47,7 @@ def _fraction(a: Tensor, b: Tensor, x: Tensor) -> Tensor:
     tiny = 1e-300
     d = 1 / _away_from_zero(1 - (a + b) * x / (a + 1), tiny)
     c, value = torch.ones_like(x), d
-    for m in range(1, _ROUNDS):
+    for m in range(1, _TERMS):
         even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m))
         d, c = 1 / _away_from_zero(1 + even * d, tiny), _away_from_zero(1 + even / c, tiny)
         value = value * d * c
@@ -59,47 +63,56 @@ def _away_from_zero(value: Tensor, tiny: float) -> Tensor:
     return torch.where(value.abs() < tiny, tiny, value)
 
 
-def gamma_poisson(mean: Tensor, shape: Tensor, uniform: Callable[[], Tensor]) -> Tensor:
-    """Counts drawn as Poisson of a gamma rate; each element uses only its own uniform numbers."""
-    first = uniform()
+def gamma_poisson(mean: Tensor, shape: Tensor, uniform: Uniform) -> Tensor:
+    """Counts drawn as Poisson of a gamma rate; `uniform(round)` gives numbers in (0, 1), others in each round.
+
+    What an element becomes depends on its own numbers alone: each kind of draw has rounds of its own.
+    """
+    first = uniform(0)
     mean, shape = mean.double() + torch.zeros_like(first), shape.double() + torch.zeros_like(first)
-    return _poisson(_gamma(shape, uniform) * mean / shape, uniform).to(first.dtype)
+    rate = _gamma(shape, _from(uniform, 0)) * mean / shape
+    few = _by_waiting(rate.clamp(max=_FEW), _from(uniform, _ROUNDS))
+    many = _by_rejection(rate.clamp(min=_FEW), _from(uniform, 2 * _ROUNDS))
+    return torch.where(rate < _FEW, few, many).to(first.dtype)
 
 
-def _gamma(shape: Tensor, uniform: Callable[[], Tensor]) -> Tensor:
+def _from(uniform: Uniform, first: int) -> Callable[[], Tensor]:
+    """Round after round, in float64."""
+    rounds = itertools.count(first)
+    return lambda: uniform(next(rounds)).double()
+
+
+def _gamma(shape: Tensor, fresh: Callable[[], Tensor]) -> Tensor:
     """Of unit scale; Marsaglia & Tsang 2000, tries until every element has accepted one."""
     small = shape < 1
     d = torch.where(small, shape + 1, shape) - 1 / 3
-    boost = torch.where(small, uniform().double().log() / shape, 0.0).exp()
+    boost = torch.where(small, fresh().log() / shape, 0.0).exp()
     drawn, open_ = torch.zeros_like(shape), torch.ones_like(shape, dtype=torch.bool)
     while open_.any():
-        x = torch.special.ndtri(uniform().double())
+        x = torch.special.ndtri(fresh())
         v = (1 + x / (9 * d).sqrt()).clamp(min=0).pow(3)
-        accepted = (v > 0) & (uniform().double().log() < 0.5 * x.square() + d * (1 - v + v.clamp(min=1e-300).log()))
+        accepted = (v > 0) & (fresh().log() < 0.5 * x.square() + d * (1 - v + v.clamp(min=1e-300).log()))
         drawn, open_ = torch.where(open_ & accepted, d * v, drawn), open_ & ~accepted
     return drawn * boost
 
 
-def _poisson(rate: Tensor, uniform: Callable[[], Tensor]) -> Tensor:
-    """Counting exponential waits below a rate of 10, Hörmann's transformed rejection (PTRS, 1993) above."""
-    return torch.where(rate < 10, _by_waiting(rate.clamp(max=10), uniform), _by_rejection(rate.clamp(min=10), uniform))
-
-
-def _by_waiting(rate: Tensor, uniform: Callable[[], Tensor]) -> Tensor:
-    count, waited = torch.zeros_like(rate), -uniform().double().log()
+def _by_waiting(rate: Tensor, fresh: Callable[[], Tensor]) -> Tensor:
+    """Poisson counts as the exponential waits that fit into a rate of at most _FEW."""
+    count, waited = torch.zeros_like(rate), -fresh().log()
     while (running := waited < rate).any():
         count += running
-        waited = waited - uniform().double().log()
+        waited = waited - fresh().log()
     return count
 
 
-def _by_rejection(rate: Tensor, uniform: Callable[[], Tensor]) -> Tensor:
+def _by_rejection(rate: Tensor, fresh: Callable[[], Tensor]) -> Tensor:
+    """Poisson counts of a rate of at least _FEW by transformed rejection (PTRS, Hörmann 1993)."""
     b = 0.931 + 2.53 * rate.sqrt()
     a = -0.059 + 0.02483 * b
     alpha = 1.1239 + 1.1328 / (b - 3.4)
     drawn, open_ = torch.zeros_like(rate), torch.ones_like(rate, dtype=torch.bool)
     while open_.any():
-        u, v = uniform().double() - 0.5, uniform().double()
+        u, v = fresh() - 0.5, fresh()
         us = 0.5 - u.abs()
         k = ((2 * a / us + b) * u + rate + 0.43).floor()
         surely = (us >= 0.07) & (v <= 0.9277 - 3.6224 / (b - 2))

@@ -16,7 +16,7 @@ from torch import Tensor
 from forecasting.models.counts import gamma_poisson, negative_binomial_quantile
 from forecasting.models.student import student_quantile
 
-Uniform = Callable[[], Tensor]  # each call gives fresh numbers in (0, 1); (..., H, X)
+Uniform = Callable[[int], Tensor]  # of a round: numbers in (0, 1), others in each round; (..., H, X)
 
 
 class Distribution(ABC):
@@ -41,7 +41,7 @@ class Distribution(ABC):
 
     def sample(self, uniform: Uniform) -> Tensor:
         """Values drawn by the inverse of the distribution function; (..., H, X)."""
-        return self.quantile(uniform())
+        return self.quantile(uniform(0))
 
 
 class Density(Distribution):
@@ -143,8 +143,8 @@ class StudentT(Density):
     def sample(self, uniform: Uniform) -> Tensor:
         """Bailey 1994, the polar method: exact, two uniform numbers each."""
         v = self.freedom[..., None]
-        radius = (v * torch.expm1(-2 / v * uniform().log())).sqrt()
-        return self.location[..., None] + self.scale[..., None] * radius * torch.cos(2 * math.pi * uniform())
+        radius = (v * torch.expm1(-2 / v * uniform(0).log())).sqrt()
+        return self.location[..., None] + self.scale[..., None] * radius * torch.cos(2 * math.pi * uniform(1))
 
     def log_prob(self, z: Tensor) -> Tensor:
         v, away = self.freedom, (z - self.location) / self.scale

@@ -66,7 +66,7 @@ HEADS: dict[str, Head] = {
         lambda _: 2,
         True,
         True,
-        "counts, by likelihood; scaling mean_abs or none, nothing added to it",
+        "counts, by likelihood; nothing is added to its scale",
     ),
 }
 

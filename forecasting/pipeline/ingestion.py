@@ -21,6 +21,8 @@ from forecasting.pipeline.disk import disk_errors
 from forecasting.pipeline.paths import Paths
 from forecasting.processes import workers_of
 from forecasting.schema import DS, UNIQUE_ID, Y
+from forecasting.series.changes import changes as changes_between
+from forecasting.series.changes import told
 from forecasting.series.chunks import SeriesChunks
 from forecasting.series.draft import Draft, Part
 from forecasting.series.grid import to_grid
@@ -60,46 +62,58 @@ def ingest(config: Config, paths: Paths, *, dry_run: bool = False) -> Ingested:
     is full: nothing published.
     """
     scan = config.data.source.scan()
+    future = None if config.data.future is None else config.data.future.scan((UNIQUE_ID, DS))
+    scans = [scan] if future is None else [scan, future]
     store, stages = SeriesStore(paths.root), StageStore(paths.stages)
     before = store.current()
-    known = None if dry_run or before is None else stages.find("ingest", _inputs(config, scan, before))
+    inputs = None if dry_run else _inputs(config, scans)
+    known = None if inputs is None or before is None else stages.find("ingest", inputs | {"version": asdict(before)})
     if known is not None and before is not None and not _reasons(known.summary) & _BY_THE_CLOCK:
-        return Ingested(before, store.ds_type(), store.quarantine().drop(DATASET_VERSION), False, known.summary)
+        summary = known.summary | {"changes": None}
+        return Ingested(before, store.ds_type(), store.quarantine().drop(DATASET_VERSION), False, summary)
     with ExitStack() as stack:
         stack.enter_context(disk_errors(paths.root))
         root = Path(stack.enter_context(TemporaryDirectory())) if dry_run else paths.root
         draft = stack.enter_context(Draft(root))
-        chunks = [_told(draft, chunk) for chunk in _chunks(config, scan, draft)]
+        series = SeriesChunks(_batches(scan, config), draft.folder("spill"), int(config.chunk_mib * 2**20))
+        chunks = [_told(draft, chunk) for chunk in _chunks(config, series, future, draft)]
         checked = together([chunk.checked for chunk in chunks])
         require_few_quarantined(checked, config.data.quality)
         _require_history(checked.facts, config.task.horizon)
-        version = (
-            Version(-1, draft.digest, draft.n_series, draft.n_rows)
-            if dry_run
-            else store.commit(draft, checked.quarantine)
-        )
-    summary = _summary(version, checked, chunks)
-    if not dry_run and scan.fingerprint is not None:
-        stages.run("ingest", _inputs(config, scan, version), lambda _: summary)
-    changed = before is None or before.version != version.version
+        version = Version(-1, draft.digest, draft.n_series, draft.n_rows)
+        if not dry_run:
+            version = store.commit(draft, checked.quarantine)
+        changed = before is None or before.version != version.version
+        changes = _changes(store, before, draft) if before is not None and changed else None
+    read = {"n_rows_read": series.n_rows, "read": [opened.provenance for opened in scans]}
+    summary = _summary(version, checked, chunks) | {"changes": changes} | read
+    if inputs is not None:
+        stages.run("ingest", inputs | {"version": asdict(version)}, lambda _: summary)
     return Ingested(version, checked.frame.schema[DS], checked.quarantine, changed, summary)
 
 
-def _inputs(config: Config, scan: Scan, version: Version) -> dict[str, Any]:
-    """What an ingest depends on, and the version that it gave."""
+def _inputs(config: Config, scans: list[Scan]) -> dict[str, Any] | None:
+    """What an ingest depends on; None where nobody can tell whether it is still the same."""
+    fingerprints = [scan.fingerprint for scan in scans]
+    if None in fingerprints:
+        return None
     return {
-        "fingerprint": scan.fingerprint,
+        "fingerprints": fingerprints,
         "data": config.data.model_dump(mode="json"),
         "horizon": config.task.horizon,
-        "version": asdict(version),
     }
 
 
-def _chunks(config: Config, scan: Scan, draft: Draft) -> Iterator[_Chunk]:
-    """Every chunk of the source, checked, gridded and written by a few threads, in the order of the series."""
+def _changes(store: SeriesStore, before: Version, draft: Draft) -> dict[str, Any]:
+    """What is different from the version before."""
+    found = changes_between(store.scan(before.version), draft.scan())
+    return {"since": before.version, "sentence": told(found, before.version), **found.to_dict()}
+
+
+def _chunks(config: Config, series: SeriesChunks, scan: Scan | None, draft: Draft) -> Iterator[_Chunk]:
+    """Every chunk, with what `scan` knows of its future, checked, gridded and written by a few threads, in order."""
     data, names, freq = config.data, config.data.covariates, parse_freq(config.data.freq, config.data.timezone)
-    future = None if data.future is None else data.future.read((UNIQUE_ID, DS))
-    series = SeriesChunks(_batches(scan, config), draft.folder("spill"), int(config.chunk_mib * 2**20))
+    future = None if scan is None else scan.collect()
     stamps = series.stamps
     phase = None if data.aggregate else grid_phase(stamps[DS], freq, data.quality, stamps["n"])
 

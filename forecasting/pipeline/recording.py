@@ -164,6 +164,8 @@ class Recording:
         source = f"{self.config.data.source.kind} source, series table version {ingested.version.version}"
         tracker.log_dataset(run, self.config.name, ingested.version.version, ingested.version.digest, source)
         numbers = {k: ingested.summary[k] for k in ("n_series", "n_rows", "n_observed", "n_quarantined", "n_input")}
+        changes = ingested.summary["changes"] or {}
+        numbers |= {k: v for k, v in changes.items() if k.startswith(("rows_", "series_"))}
         tracker.log(run, {}, {f"data.{k}": float(v) for k, v in numbers.items()}, {})
         tracker.log_file(run, self._folder / "config.yaml", "config")
         if ingested.quarantine.height:

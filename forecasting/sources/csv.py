@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from functools import partial
 from io import BytesIO
 from pathlib import Path
-from typing import Literal
+from typing import IO, Literal
 
 import polars as pl
 
@@ -22,13 +22,14 @@ from forecasting.sources.files import (
     first_fault,
     identity_of,
     provenance_of,
+    runs,
     schemas_of,
     shared_columns,
     shared_types,
 )
 from forecasting.sources.layout import Layout, to_long
 from forecasting.sources.scan import KEYS, Scan, fingerprint_of
-from forecasting.sources.stamps import with_stamps
+from forecasting.sources.stamps import require_iso, with_stamps
 
 _SUFFIXES = (".csv", ".csv.gz")
 
@@ -70,16 +71,20 @@ class CsvSource:
         """
         files = find_files(self.path, _SUFFIXES)
         identity = identity_of(files)
-        schemas = schemas_of(files, lambda file: types_of(partial(self._table, file)))
+        schemas = schemas_of(files, lambda file: types_of(partial(self._table, [file])))
         types = shared_types(files, schemas, shared_columns(files, schemas, self.differing_columns), loose=True)
+        for file, schema in zip(files, schemas, strict=True):
+            self._require_iso(file, schema)
         types |= self._numbers_of_a_wide_table(types)
 
-        def table(file: Path, schema: pl.Schema) -> pl.LazyFrame:
-            own = {name: kind for name, kind in types.items() if name in schema}
-            return aligned(self._table(file, own), schema, types)
+        def table(some: list[Path]) -> pl.LazyFrame:
+            """The rows of files with one header."""
+            schema = by_file[some[0]]
+            return aligned(self._table(some, {name: types[name] for name in types if name in schema}), schema, types)
 
-        tables: Tables = {file: partial(table, file, schema) for file, schema in zip(files, schemas, strict=True)}
-        whole = pl.concat([opened() for opened in tables.values()])
+        by_file = dict(zip(files, schemas, strict=True))
+        tables: Tables = {file: partial(table, [file]) for file in files}
+        whole = pl.concat([table(run) for run in runs(files, [list(schema) for schema in schemas])])
         long = with_stamps(to_long(whole, self.layout, self.columns, self.ignore, needs), self.ds_format)
         return Scan(
             long,
@@ -92,10 +97,11 @@ class CsvSource:
         """unique_id, ds, y and the files' further columns; raises InputError for what cannot be read."""
         return self.scan(needs).collect()
 
-    def _table(self, file: Path, types: Mapping[str, pl.DataType]) -> pl.LazyFrame:
-        """The file as it is; types not given come from its first rows."""
+    def _table(self, files: Sequence[Path], types: Mapping[str, pl.DataType]) -> pl.LazyFrame:
+        """Files with one header as they are; types not given come from their first rows."""
+        decoded: list[IO[bytes]] = [] if is_utf8(self.encoding) else [self._decoded(file) for file in files]
         return pl.scan_csv(
-            self._input(file),
+            decoded or list(files),
             separator=self.delimiter,
             decimal_comma=self.decimal_comma,
             null_values=self.null_values or None,
@@ -105,10 +111,15 @@ class CsvSource:
             glob=False,
         )
 
-    def _input(self, file: Path) -> Path | BytesIO:
-        """The file where polars can read it, else its text decoded to UTF-8."""
-        if is_utf8(self.encoding):
-            return file
+    def _require_iso(self, file: Path, schema: pl.Schema) -> None:
+        """polars takes 01/02/2024 for the first of February whatever was meant; here a format must say so."""
+        name = self.columns.get(DS, DS)
+        if schema.get(name) in (pl.Date, pl.Datetime):
+            texts = self._table([file], {name: pl.String()}).select(pl.col(name).drop_nulls().head(1)).collect()
+            require_iso(texts.item(), file)
+
+    def _decoded(self, file: Path) -> BytesIO:
+        """The text of a file as UTF-8."""
         data = file.read_bytes()
         data = gzip.decompress(data) if file.suffix == ".gz" else data
         return BytesIO(data.decode(self.encoding).removeprefix("\ufeff").encode())

@@ -15,11 +15,12 @@ from urllib.parse import quote, unquote
 import polars as pl
 import pyarrow as pa
 
-from forecasting.errors import InputError
+from forecasting.errors import InputError, unknown
 from forecasting.sources.statement import placed
 
 Value = str | bool | int | float | date | datetime | None
 _SQLITE_ROWS = 1_000_000  # rows per batch; SQLite's columns have no type, so the first batch tells it
+_OTHERS = ("mysql", "mssql", "oracle", "redshift", "clickhouse", "bigquery", "trino")
 _QUOTES = {"mysql": "``", "bigquery": "``", "mssql": "[]"}
 
 
@@ -38,12 +39,17 @@ class Database(Protocol):
 
 
 def database(url: str) -> Database:
-    """What reads from `url`; raises InputError where the optional packages are not installed."""
-    scheme = url.partition("://")[0].lower()
+    """What reads from `url`; raises InputError for a kind that nothing here reads."""
+    scheme = url.partition("://")[0].lower() if "://" in url else ""
     if scheme in ("postgresql", "postgres"):
         return Postgres(url)
     if scheme == "sqlite":
         return Sqlite(url)
+    if scheme.partition("+")[0] not in _OTHERS:
+        known = ["postgresql", "sqlite", *_OTHERS]
+        raise unknown(
+            "the database of a URL", scheme, known, "data.source.url, as postgresql://user:${NAME}@host/database"
+        )
     return Other(url)
 
 

@@ -7,6 +7,8 @@ something.
 import glob
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
+from itertools import groupby
+from operator import itemgetter
 from os import SEEK_END
 from pathlib import Path
 from typing import Any, Literal
@@ -156,6 +158,11 @@ def _meeting(one: pl.DataType, other: pl.DataType) -> pl.DataType | None:
         return pl.Datetime("us")
     texts = (pl.String, pl.Categorical, pl.Enum)
     return pl.String() if one in texts and other in texts else None
+
+
+def runs(files: Sequence[Path], keys: Sequence[Any]) -> list[list[Path]]:
+    """Files that follow each other with equal keys, together: one scan of many files is quick, many scans are not."""
+    return [[file for file, _ in run] for _, run in groupby(zip(files, keys, strict=True), key=itemgetter(1))]
 
 
 def aligned(frame: pl.LazyFrame, schema: pl.Schema, types: dict[str, pl.DataType]) -> pl.LazyFrame:

@@ -18,6 +18,7 @@ from forecasting.sources.files import (
     footers_of,
     identity_of,
     provenance_of,
+    runs,
     schemas_of,
     shared_columns,
     shared_types,
@@ -27,6 +28,8 @@ from forecasting.sources.partitions import partition_columns
 from forecasting.sources.places import Options, Place
 from forecasting.sources.scan import KEYS, Scan, fingerprint_of
 from forecasting.sources.stamps import with_stamps
+
+_FILE = "__file"
 
 
 @dataclass(frozen=True)
@@ -71,15 +74,23 @@ class ParquetSource:
         ]
         types = shared_types(files, schemas, shared_columns(files, schemas, self.differing_columns))
 
-        def table(file: Path, schema: pl.Schema) -> pl.LazyFrame:
-            rows = pl.scan_parquet(file, hive_partitioning=False, glob=False)
-            folders = {name: value for name, value in told[file].items() if name not in stored_by_file[file]}
-            literals = [pl.lit(value, dtype=kinds[name]).alias(name) for name, value in folders.items()]
-            return aligned(rows.with_columns(literals), schema, types)
+        def table(some: list[Path]) -> pl.LazyFrame:
+            """The rows of files with one schema."""
+            rows = pl.scan_parquet(some, hive_partitioning=False, glob=False, include_file_paths=_FILE)
+            names = [name for name in told[some[0]] if name not in stored_by_file[some[0]]]
+            paths = [str(file) for file in some]
+            folders = [
+                pl.col(_FILE)
+                .replace_strict(paths, [told[file][name] for file in some], return_dtype=kinds[name])
+                .alias(name)
+                for name in names
+            ]
+            return aligned(rows.with_columns(folders), by_file[some[0]], types)
 
-        stored_by_file = dict(zip(files, stored, strict=True))
-        tables: Tables = {file: partial(table, file, schema) for file, schema in zip(files, schemas, strict=True)}
-        long = self._long(pl.concat([opened() for opened in tables.values()]), needs)
+        stored_by_file, by_file = dict(zip(files, stored, strict=True)), dict(zip(files, schemas, strict=True))
+        whole = pl.concat([table(run) for run in runs(files, [dict(schema) for schema in schemas])])
+        long = self._long(whole, needs)
+        tables: Tables = {file: partial(table, [file]) for file in files}
         return Scan(
             long,
             fingerprint_of(asdict(self), identity, footers_of(files), needs),

@@ -4,6 +4,7 @@ import re
 
 import polars as pl
 
+from forecasting.errors import InputError
 from forecasting.schema import DS
 
 _HOURS = ("%H", "%I", "%T", "%R", "%s")
@@ -27,6 +28,15 @@ def with_stamps(rows: pl.LazyFrame, ds_format: str | None) -> pl.LazyFrame:
     if first and _TIME.fullmatch(first[0]):
         return rows.with_columns(pl.col(DS).str.to_datetime(time_unit="us"))
     return rows
+
+
+def require_iso(text: str | None, place: object) -> None:
+    """Raises InputError for a stamp that could mean several days: 01/02/2024 is January or February."""
+    if text is not None and not (_DATE.fullmatch(text.strip()) or _TIME.fullmatch(text.strip())):
+        raise InputError(
+            f"time stamps must be ISO (2024-12-31, 2024-12-31T06:00) or have their format declared, got {text!r} in {place}: "
+            "set data.source.ds_format, as %d/%m/%Y"
+        )
 
 
 def _parsed(ds_format: str) -> pl.Expr:

@@ -66,19 +66,20 @@ def gather(panel: Panel, series_B: Tensor, origin_B: Tensor, spec: WindowSpec, *
     y = reader.y(row_BT)
     level = _inside(transformed(y, reader.transform), inside_BT)
     units = _inside(reader.units(row_BT, level), inside_BT)
-    scale = scale_windows(spec.scaling, *units, causal=spec.every_step)
+    scale = scale_windows(spec.scaling, *units, causal=spec.every_step, panel=spec.panel)
     origins_BJ = row_BT if all_origins else origin_B[:, None]
     future = _future(panel, origins_BJ, spec.horizon)
     base = forecast_base(reader, origins_BJ, level, units, scale.level, spec)
     inputs = Inputs(
-        _steps(panel, row_BT, *units, inside_BT, scale),
+        step_inputs(panel, row_BT, *units, inside_BT, scale, panel.wait[row_BT] == 0),
         length_B,
         panel.static_numeric[series_B],
         panel.static_categories[series_B],
         future if all_origins else future[:, 0],
     )
     refused_BT = y.known & inside_BT & ~level.known
-    usable = inside_BT & (level.known.cumsum(1) > 0) & (refused_BT.cumsum(1) == 0)
+    enough_BT = level.known.cumsum(1) > 0 if spec.needs_history else torch.ones_like(inside_BT)
+    usable = inside_BT & enough_BT & (refused_BT.cumsum(1) == 0)
     if all_origins:
         return Windows(inputs, base, scale.spread[..., None], scale.moves[..., None], usable, reader.transform)
     last = (length_B - 1)[:, None]
@@ -124,7 +125,9 @@ def _inside(seen: Seen, inside_BT: Tensor) -> Seen:
     return Seen(seen.y, seen.known & inside_BT)
 
 
-def _steps(panel: Panel, row_BT: Tensor, y: Tensor, known: Tensor, inside: Tensor, scale: Scale) -> Tensor:
+def step_inputs(
+    panel: Panel, row_BT: Tensor, y: Tensor, known: Tensor, inside: Tensor, scale: Scale, observed_BT: Tensor
+) -> Tensor:
     """Inputs of every step, padding all zero; (B, T, F)."""
     y_BT = torch.where(known & scale.moves, scale.apply(y), 0.0)
     change_BT = torch.zeros_like(y)
@@ -132,7 +135,6 @@ def _steps(panel: Panel, row_BT: Tensor, y: Tensor, known: Tensor, inside: Tenso
     both = torch.zeros_like(known)
     both[:, 1:] = known[:, 1:] & known[:, :-1]
     change_BT = torch.where(both & scale.moves, change_BT / scale.spread, 0.0)
-    observed_BT = panel.wait[row_BT] == 0
     parts = [y_BT.float()[..., None], change_BT.float()[..., None], observed_BT.float()[..., None]]
     parts += [panel.past[row_BT], panel.known_future[row_BT]]
     return torch.cat(parts, dim=2) * inside[..., None]

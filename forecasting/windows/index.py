@@ -55,10 +55,10 @@ def build_index(
 ) -> WindowIndex:
     """Index the origins of S series; known_until (S,) is the last row that a target may lie in, -1: leave the series out.
 
-    `observed_before` counts observed y from a series' first row to each row, that row included (N,).
+    With a `min_history` of 0 every row is an origin, the first one too. `observed_before` counts observed y from a series' first row to each row, that row included (N,).
     """
     begin, used = offsets[:-1], known_until >= offsets[:-1]
-    enough = _first_with(offsets, next_observed, observed_before, min_history)
+    enough = _first_with(offsets, next_observed, observed_before, min_history) if min_history else begin
     count = np.where(used & (enough >= 0), np.maximum(0, known_until - horizon - enough + 1), 0)
     observed = np.where(used, observed_before[np.where(used, known_until, 0)], 0)
     return WindowIndex(np.where(count > 0, enough, begin), count.astype(np.int64), observed.astype(np.int64))

@@ -16,6 +16,7 @@ from forecasting.errors import InputError, unknown
 
 _RELATIVE_FLOOR = 1e-6  # of the largest |y| seen: the rounding of float32 stays below it
 _TINY = 1e-300
+PANEL = "panel"  # scaling by constants of the fit, which a series without history has too
 
 
 class Scale(NamedTuple):
@@ -48,14 +49,19 @@ class Scaler(NamedTuple):
     learned_affine: bool = False
 
 
-def scale_windows(name: str, y_BT: Tensor, known_BT: Tensor, *, causal: bool) -> Scale:
-    """Scale of each window, (B, 1), or with `causal` of each step, (B, T); InputError where the scaler has no causal form."""
+def scale_windows(
+    name: str, y_BT: Tensor, known_BT: Tensor, *, causal: bool, panel: tuple[float, float] = (0.0, 1.0)
+) -> Scale:
+    """Scale of each window, (B, 1), or with `causal` of each step, (B, T); InputError where the scaler has no causal form.
+
+    `panel` is the level and spread of all series together, for the scaling of that name.
+    """
     require_scaler(name, causal=causal)
-    scaler = SCALERS[name]
+    scaler = SCALERS["none" if name == PANEL else name]
     statistic = scaler.causal if causal and scaler.causal else scaler.whole
     level, spread = statistic(torch.where(known_BT, y_BT, 0.0), known_BT)
-    if name == "none":
-        return Scale(level, spread, torch.ones_like(spread, dtype=torch.bool))
+    if name in ("none", PANEL):
+        return Scale(level + panel[0], spread * panel[1], torch.ones_like(spread, dtype=torch.bool))
     size = torch.where(known_BT, y_BT.abs(), 0.0)
     largest = size.cummax(1).values if causal else size.amax(1, keepdim=True)
     floor = torch.clamp(largest * _RELATIVE_FLOOR, min=_TINY)
@@ -65,8 +71,10 @@ def scale_windows(name: str, y_BT: Tensor, known_BT: Tensor, *, causal: bool) ->
 
 def require_scaler(name: str, *, causal: bool) -> None:
     """InputError for an unknown name, or for one that would scale a step by later ones where every step is an origin."""
+    if name == PANEL:
+        return
     if name not in SCALERS:
-        raise unknown("scaling", name, list(SCALERS), "scaling of the forecaster")
+        raise unknown("scaling", name, [*SCALERS, PANEL], "scaling of the forecaster")
     if causal and SCALERS[name].causal is None:
         known = [known for known, scaler in SCALERS.items() if scaler.causal]
         raise InputError(

@@ -16,3 +16,5 @@ class WindowSpec:
     residual: str
     every_step: bool = False
     transform: str = "none"
+    panel: tuple[float, float] = (0.0, 1.0)  # level and spread of f(y) over all series, for scaling panel
+    needs_history: bool = True  # a window without any known y cannot be used

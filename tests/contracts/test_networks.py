@@ -19,7 +19,8 @@ from tests.forecasters.panels import last_origins, panel
 H, M = 7, 7
 TASK = Task(H, (0.1, 0.5, 0.9), M, non_negative=True)
 NONE = Origins(*[np.zeros(0, dtype=np.int64)] * 3)
-ALL = list(product(sorted(CELLS), sorted(TOPOLOGIES)))
+READERS = [name for name, row in TOPOLOGIES.items() if row.reads_window]
+ALL = list(product(sorted(CELLS), READERS))
 
 
 def shops(n_series: int = 12, length: int = 140) -> SeriesArrays:
@@ -71,8 +72,9 @@ def test_a_network_beats_the_seasonal_naive_and_more_so_when_it_sees_the_promoti
     arrays = shops()
     origins = last_origins(arrays, (H, 2 * H))
     naive = np.abs(arrays.y[origins.row[:, None] + np.arange(1, H + 1) - M] - arrays.targets(origins, H)).mean()
-    without = error(fitted(blind(arrays), cell, topology, 150), blind(arrays))
-    seeing = error(fitted(arrays, cell, topology, 200), arrays)
+    more = 3 if cell == "rnn_relu" else 1  # the identity that it starts from takes longer to leave
+    without = error(fitted(blind(arrays), cell, topology, 150 * more), blind(arrays))
+    seeing = error(fitted(arrays, cell, topology, 200 * more), arrays)
     assert without < 0.95 * naive
     assert seeing < 0.6 * naive
 

@@ -114,6 +114,7 @@ def test_a_config_names_a_source_by_its_kind_and_unknown_keys_are_refused(kind: 
     adapter: TypeAdapter[Source] = TypeAdapter(Source)
     raw = TypeAdapter(SOURCES[kind]).dump_python(source)
     assert adapter.validate_python(raw) == source
+    assert adapter.validate_python(TypeAdapter(SOURCES[kind]).dump_python(source, mode="json")) == source
     with pytest.raises(ValidationError, match="surprise"):
         TypeAdapter(SOURCES[kind]).validate_python(raw | {"surprise": 1})
 

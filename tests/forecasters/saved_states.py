@@ -36,15 +36,17 @@ def folders() -> list[Path]:
 
 
 def arrays_of(stored: dict[str, Any]) -> SeriesArrays:
-    """The stored series as arrays; a null is a gap."""
+    """The stored series as arrays; a null is a gap, and no visits are no past covariate."""
+    visits = [] if stored["visits"] is None else [stored["visits"]]
     series = {s: np.array(y, dtype=float) for s, y in stored["series"].items()}
+    made = panel(series, TASK.horizon)
     return replace(
-        panel(series, TASK.horizon),
-        past=np.array(stored["visits"], dtype=float)[:, None],
+        made,
+        past=np.array(visits, dtype=float).reshape(len(visits), len(made.y)).T,
         known_future=np.array(stored["promotion"], dtype=float)[:, None],
         static_numeric=np.array(stored["size"], dtype=float)[:, None],
         static_categories=np.array(stored["type"], dtype=object)[:, None],
-        names=NAMES,
+        names=NAMES | {"past": NAMES["past"][: len(visits)]},
     )
 
 
@@ -67,7 +69,7 @@ def stored_series() -> dict[str, Any]:
 
 def write(folder: Path, cell: str, topology: str) -> None:
     """Fit for a few steps, save, and store what it forecasts."""
-    stored = stored_series()
+    stored = stored_series() | ({"visits": None} if "recursive" in TOPOLOGIES[topology].strategies[:1] else {})
     arrays = arrays_of(stored)
     training = TrainingSettings(max_steps=8, batch_size=8)
     settings = RecurrentSettings(

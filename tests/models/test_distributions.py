@@ -20,7 +20,7 @@ FAR = torch.tensor([1e-4, 0.01, 0.1, 0.4999, 0.5, 0.6, 0.9, 0.975, 0.9999], dtyp
 
 def uniforms(shape: tuple[int, ...]):
     generator = torch.Generator().manual_seed(5)
-    return lambda: torch.rand(shape, generator=generator, dtype=torch.float64)
+    return lambda _: torch.rand(shape, generator=generator, dtype=torch.float64)
 
 
 def full(values: list[float]) -> Tensor:

@@ -221,6 +221,21 @@ def test_a_file_of_the_wrong_delimiter_lists_what_it_has(tmp_path: Path):
         CsvSource(path).read()
 
 
+@pytest.mark.parametrize("stamp", ["01/02/2024", "31.12.2024", "2024/12/31", "01/02/2024 06:00:00"])
+def test_stamps_that_could_mean_several_days_need_a_format(stamp: str, tmp_path: Path):
+    path = write(tmp_path, f"unique_id,ds,y\na,{stamp},1\n")
+    with pytest.raises(InputError, match=rf"ISO .* got '{stamp}' in .*data\.csv: set data\.source\.ds_format"):
+        CsvSource(path).read()
+
+
+@pytest.mark.parametrize(
+    "stamp", ["2024-12-31", "2024-12-31 06:00:00", "2024-12-31T06:00:00.123", "2024-12-31T06:00:00Z"]
+)
+def test_iso_stamps_need_none(stamp: str, tmp_path: Path):
+    ds = CsvSource(write(tmp_path, f"unique_id,ds,y\na,{stamp},1\n")).read()["ds"]
+    assert ds.dt.date().to_list() == [date(2024, 12, 31)]
+
+
 def test_an_unknown_encoding_is_refused():
     with pytest.raises(InputError, match=r"encoding must be one that Python knows .* got 'klingon'"):
         CsvSource("data.csv", encoding="klingon")

@@ -151,3 +151,14 @@ def test_a_file_that_is_touched_or_changed_has_another_fingerprint(tmp_path: Pat
     assert ParquetSource(str(tmp_path), differing_columns="fill").scan().fingerprint != first
     FRAME.with_columns(y=pl.col("y") + 1).write_parquet(tmp_path / "1.parquet")
     assert ParquetSource(str(tmp_path)).scan().fingerprint != first
+
+
+def test_many_files_are_one_scan(tmp_path: Path):
+    for number in range(600):
+        (tmp_path / f"part={number % 3}").mkdir(exist_ok=True)
+        FRAME.with_columns(ds=pl.lit(number)).write_parquet(tmp_path / f"part={number % 3}" / f"{number:03d}.parquet")
+    scan = ParquetSource(str(tmp_path)).scan()
+    assert scan.rows.explain().count("Parquet SCAN") == 1
+    frame = scan.collect()
+    assert frame.height == 1200
+    assert (frame["ds"] % 3 == frame["part"]).all()

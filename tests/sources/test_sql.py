@@ -162,6 +162,18 @@ def test_tables_and_columns_that_are_not_there_are_input_errors(tmp_path: Path):
         SqlSource(url, table="sales", columns={"y": "sold"}).read()
 
 
+def test_a_database_that_nothing_here_reads_is_refused_with_the_list():
+    with pytest.raises(InputError, match=r"must be one of .*mysql.*postgresql.*, got 'foo'"):
+        SqlSource("foo://host/x", table="sales").scan()
+
+
+def test_a_variable_that_holds_no_url_is_not_repeated(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("DATABASE_URL", "hunter2")
+    with pytest.raises(InputError, match="must be one of") as caught:
+        SqlSource("${DATABASE_URL}", table="sales").scan()
+    assert "hunter2" not in str(caught.value)
+
+
 def test_without_its_package_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     url = write(tmp_path, [("a", 1, 1.0)])
     monkeypatch.setitem(__import__("sys").modules, "adbc_driver_sqlite.dbapi", None)

@@ -1,19 +1,17 @@
-"""many_to_many: as many outputs as inputs, each step forecasts the horizon from its own prefix (forking sequences).
+"""many_to_many: as many outputs as inputs, each step forecasts from its own prefix (forking sequences).
 
 x_1   x_2   ...  x_T          Wen et al. 2017: one pass trains on T origins;
- |     |          |           a forecast is the output of the last step.
-[h_1]-[h_2]-...-[h_T]
- |     |          |
+ |     |          |           a forecast is the output of the last step,
+[h_1]-[h_2]-...-[h_T]         or (recursive) the next step is drawn, read,
+ |     |          |           and the state goes on.
 y_2..  y_3..     y_{T+1} .. y_{T+H}
 """
 
 from torch import Tensor, nn
 
-from forecasting.models.cells import Recurrence, at_last_step
-from forecasting.models.horizon import DirectDecoder
-from forecasting.models.shape import NetworkShape
-
-EVERY_STEP = True
+from forecasting.models.cells import Recurrence, State, at_last_step
+from forecasting.models.decoders.direct import DirectDecoder
+from forecasting.models.shape import Context, NetworkShape
 
 
 class ManyToMany(nn.Module):
@@ -21,11 +19,26 @@ class ManyToMany(nn.Module):
 
     def __init__(self, shape: NetworkShape, n_inputs: int, n_parameters: int) -> None:
         super().__init__()
-        self.encoder = Recurrence(shape.cell, n_inputs, shape.hidden_size, shape.n_layers, shape.dropout)
-        self.decoder = DirectDecoder(shape.hidden_size, shape.horizon, shape.n_future, n_parameters)
+        D = shape.hidden_size
+        self.encoder = Recurrence(
+            shape.cell, n_inputs, D, shape.n_layers, shape.dropout, residual=shape.residual_layers
+        )
+        self.decoder = DirectDecoder(D, shape.horizon, shape.n_future, n_parameters)
 
-    def forward(self, inputs_BTF: Tensor, length_B: Tensor, future: Tensor) -> Tensor:
+    def forward(self, context: Context) -> Tensor:
         """Raw parameters after every step for future (B, T, H, K), after the last one for future (B, H, K)."""
-        hidden_BTD = self.encoder(inputs_BTF)[-1]
-        raw: Tensor = self.decoder(hidden_BTD if future.dim() == 4 else at_last_step(hidden_BTD, length_B), future)
+        hidden_BTD, future = self.encoder(context.steps_BTF, context.states)[-1], context.future_BJHK
+        raw: Tensor = self.decoder(
+            hidden_BTD if future.dim() == 4 else at_last_step(hidden_BTD, context.length_B), future
+        )
         return raw
+
+    def begin(self, context: Context) -> tuple[Tensor, list[State]]:
+        """Raw parameters of the next step, (B, 1, P), and the states to go on from."""
+        top_BD, states = self.encoder.read(context.steps_BTF, context.length_B, context.states)
+        return self.decoder(top_BD, context.future_BJHK), states
+
+    def advance(self, step_BF: Tensor, future_B1K: Tensor, states: list[State]) -> tuple[Tensor, list[State]]:
+        """The same one step later, after a step that was drawn."""
+        top_BD, states = self.encoder.step(step_BF, states)
+        return self.decoder(top_BD, future_B1K), states
