@@ -14,7 +14,7 @@ import torch
 from forecasting.training.devices import exact, resolve
 from forecasting.training.loop import train
 from forecasting.training.settings import TrainingSettings
-from forecasting.windows.panel import Panel
+from forecasting.windows.panel import HostRows, Panel
 from tests.benchmarks.windows import WindowBatches, network_of, simulated_panel, spec_of
 
 GIB = 2**30
@@ -62,7 +62,8 @@ def main() -> None:
 
 def held(panel: Panel) -> dict[str, int]:
     """Bytes of each of the panel's tensors above a MiB; one that stands under two names counts once."""
-    places = {tensor.data_ptr(): (name, tensor) for name, tensor in reversed(vars(panel).items())}
+    tensors = {name: rows.values if isinstance(rows, HostRows) else rows for name, rows in vars(panel).items()}
+    places = {tensor.data_ptr(): (name, tensor) for name, tensor in reversed(tensors.items())}
     sizes = {name: tensor.numel() * tensor.element_size() for name, tensor in reversed(places.values())}
     return {name: size for name, size in sizes.items() if size > 2**20}
 
