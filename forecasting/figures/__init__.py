@@ -5,6 +5,7 @@ from collections.abc import Callable
 import plotly.graph_objects as go
 
 from forecasting.figures.fan import forecast_fan
+from forecasting.figures.gradients import gradient_through_time
 from forecasting.figures.leaderboard import leaderboard_bars, skill_intervals
 from forecasting.figures.steps import step_profile
 from forecasting.figures.training import gradient_norms, loss_curves
@@ -12,6 +13,7 @@ from forecasting.figures.training import gradient_norms, loss_curves
 FIGURES: dict[str, Callable[..., go.Figure]] = {
     "forecast_fan": forecast_fan,
     "gradient_norms": gradient_norms,
+    "gradient_through_time": gradient_through_time,
     "leaderboard_bars": leaderboard_bars,
     "loss_curves": loss_curves,
     "skill_intervals": skill_intervals,

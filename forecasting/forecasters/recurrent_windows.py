@@ -48,6 +48,9 @@ class TrainingStep:
     ) -> None:
         self.network, self.panel, self.spec = network, panel, spec
         self.index, self.seed = index, seed
+        self.why_eager = (
+            None if panel.is_resident else "the panel does not fit on the device, batches are read from the host"
+        )
         self.why_eager = "a coin decides at every step what the decoder reads" if settings.scheduled_sampling else None
         self.sampler = WindowSampler(index, settings.training.batch_size or 1, seed, panel.device)
         self.limit = torch.from_numpy(limit).to(panel.device)

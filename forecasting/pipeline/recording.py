@@ -19,13 +19,13 @@ from forecasting.evaluation.gate import Verdict
 from forecasting.evaluation.rules import rules_table
 from forecasting.figures.leaderboard import leaderboard_bars, skill_intervals
 from forecasting.figures.steps import step_profile
-from forecasting.figures.training import gradient_norms, loss_curves
 from forecasting.forecasters.catalog import state_digest
 from forecasting.operations.monitoring import Realised
 from forecasting.pipeline.ingestion import Ingested
 from forecasting.pipeline.jobs import TrainJob
 from forecasting.pipeline.paths import Paths
 from forecasting.pipeline.reporter import listening
+from forecasting.pipeline.telling import memory_sentence, training_figures
 from forecasting.pipeline.tested import Comparison, Tested
 from forecasting.pipeline.verdict_page import promotion_tags, verdict_page
 from forecasting.stages import StageResult, key_of, write_json
@@ -197,33 +197,39 @@ class Recording:
 
     def _network(self, recipe: TrainJob, result: StageResult) -> None:
         tracker, parent = self._require()
-        name = recipe.settings.name
+        name, summary = recipe.settings.name, result.summary
         with tracker.child(parent, f"model/{name}", name, "recurrent", result.seconds) as run:
             settings = asdict(recipe.settings)
             training = {f"training.{k}": v for k, v in settings.pop("training").items()}
-            if "failed" in result.summary:
-                tracker.log(
-                    run,
-                    settings | training | {"seed": recipe.seed},
-                    {},
-                    {"forecasting.failed": result.summary["failed"]},
-                )
-                return
-            summary = result.summary
-            resolved = {f"resolved.{k}": v for k, v in summary["notes"].items() if isinstance(v, str | int | float)}
-            numbers = {
-                "best_step": summary["best_step"],
-                "best_loss": summary["best_loss"],
-                "fit_seconds": summary["fit_seconds"],
-            }
-            inner = {f"inner.{self.config.evaluation.primary_metric}": summary["inner_score"]}
-            metrics = {k: float(v) for k, v in (numbers | inner).items() if v is not None}
-            tags = {"forecasting.state_digest": state_digest(result.folder / "state")}
-            tracker.log(run, settings | training | resolved | {"seed": recipe.seed}, metrics, tags)
-            tracker.log_history(run, summary["history"])
-            history = pl.DataFrame(summary["history"], infer_schema_length=None).with_columns(model=pl.lit(name))
-            figures = {"Loss": loss_curves(history), "Gradient norm": gradient_norms(history)}
-            tracker.log_figures_html(run, figures, "figures/training.html")
+            params = settings | training | {"seed": recipe.seed, "season_length": recipe.task.season_length}
+            tracker.log_history(run, summary.get("history", []))
+            if "failed" in summary:
+                note = {"mlflow.note.content": f"The fit failed: {summary['failed']}"}
+                tracker.log(run, params, {}, {"diverged": "true", "forecasting.failed": summary["failed"], **note})
+            else:
+                self._fitted(tracker, run, recipe, result, params)
+            if summary.get("history"):
+                figures = training_figures(name, summary, recipe)
+                tracker.log_figures_html(run, figures, "figures/training.html")
+        if "failed" in summary:
+            tracker.end_parent(run, "FAILED")
+
+    def _fitted(
+        self, tracker: Tracker, run: str, recipe: TrainJob, result: StageResult, params: dict[str, Any]
+    ) -> None:
+        summary = result.summary
+        resolved = {f"resolved.{k}": v for k, v in summary["notes"].items() if isinstance(v, str | int | float)}
+        inner = {f"inner.{self.config.evaluation.primary_metric}": summary["inner_score"]}
+        numbers = {k: summary[k] for k in ("best_step", "best_loss", "fit_seconds")} | inner
+        tags = {"forecasting.state_digest": state_digest(result.folder / "state")}
+        kept = summary["profiles"][-1] if summary["profiles"] else None
+        if kept is not None:
+            season, context = recipe.task.season_length, summary["notes"]["context_length"]
+            numbers |= {"memory.effective_steps": kept["effective_memory"], "memory.season_length": season}
+            tags["mlflow.note.content"] = memory_sentence(kept["effective_memory"], season, context)
+            by_lag = [{"step": lag * kept["stride"], "memory.gradient": v} for lag, v in enumerate(kept["profile"])]
+            tracker.log_history(run, by_lag)
+        tracker.log(run, params | resolved, {k: float(v) for k, v in numbers.items() if v is not None}, tags)
 
     def _scores(self, name: str, kind: str, row: dict[str, Any], result: Tested) -> None:
         tracker, parent = self._require()

@@ -121,9 +121,12 @@ def _look(fit: Fit, validate: Callable[[], float], step: int, row: dict[str, flo
 def _set_back(fit: Fit, good: FitState, step: int, telemetry: Telemetry) -> None:
     """The last good weights at half the rate; the second time the fit has diverged."""
     if fit.n_set_back:
+        way_out = "lower training.learning_rate"
+        if fit.updater.clip_norm is None:
+            way_out += " or set training.clip_norm"
         raise DivergedError(
             f"a fit must have finite losses and gradients, got {telemetry.longest} non-finite steps in a row at step {step}, "
-            "at half the learning rate too: lower training.learning_rate or set training.clip_norm",
+            f"at half the learning rate too: {way_out}",
             fit.trained.history,
         )
     fit.set_back(good)

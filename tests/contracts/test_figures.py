@@ -31,6 +31,9 @@ def standing_of(name: str) -> pl.DataFrame:
 EXAMPLES: dict[str, Callable[[str], go.Figure]] = {
     "forecast_fan": fan_of,
     "gradient_norms": lambda name: FIGURES["gradient_norms"](pl.DataFrame({"model": name, **LOSSES}), 1.0),
+    "gradient_through_time": lambda name: FIGURES["gradient_through_time"](
+        pl.DataFrame({"line": name, "lag": [0, 1], "share": [1.0, 0.1]}), 12
+    ),
     "leaderboard_bars": lambda name: FIGURES["leaderboard_bars"](board_of(name), "mase", name),
     "loss_curves": lambda name: FIGURES["loss_curves"](pl.DataFrame({"model": name, **LOSSES})),
     "skill_intervals": lambda name: FIGURES["skill_intervals"](standing_of(name), name),
