@@ -21,6 +21,8 @@ from forecasting.pipeline.disk import disk_errors
 from forecasting.pipeline.paths import Paths
 from forecasting.processes import workers_of
 from forecasting.schema import DS, UNIQUE_ID, Y
+from forecasting.series.changes import changes as changes_between
+from forecasting.series.changes import told
 from forecasting.series.chunks import SeriesChunks
 from forecasting.series.draft import Draft, Part
 from forecasting.series.grid import to_grid
@@ -64,9 +66,11 @@ def ingest(config: Config, paths: Paths, *, dry_run: bool = False) -> Ingested:
     scans = [scan] if future is None else [scan, future]
     store, stages = SeriesStore(paths.root), StageStore(paths.stages)
     before = store.current()
-    known = None if dry_run or before is None else stages.find("ingest", _inputs(config, scans, before))
+    inputs = None if dry_run else _inputs(config, scans)
+    known = None if inputs is None or before is None else stages.find("ingest", inputs | {"version": asdict(before)})
     if known is not None and before is not None and not _reasons(known.summary) & _BY_THE_CLOCK:
-        return Ingested(before, store.ds_type(), store.quarantine().drop(DATASET_VERSION), False, known.summary)
+        summary = known.summary | {"changes": None}
+        return Ingested(before, store.ds_type(), store.quarantine().drop(DATASET_VERSION), False, summary)
     with ExitStack() as stack:
         stack.enter_context(disk_errors(paths.root))
         root = Path(stack.enter_context(TemporaryDirectory())) if dry_run else paths.root
@@ -76,31 +80,38 @@ def ingest(config: Config, paths: Paths, *, dry_run: bool = False) -> Ingested:
         checked = together([chunk.checked for chunk in chunks])
         require_few_quarantined(checked, config.data.quality)
         _require_history(checked.facts, config.task.horizon)
-        version = (
-            Version(-1, draft.digest, draft.n_series, draft.n_rows)
-            if dry_run
-            else store.commit(draft, checked.quarantine)
-        )
-    told = {"n_rows_read": series.n_rows, "read": [opened.provenance for opened in scans]}
-    summary = _summary(version, checked, chunks) | told
-    if not dry_run and all(opened.fingerprint is not None for opened in scans):
-        stages.run("ingest", _inputs(config, scans, version), lambda _: summary)
-    changed = before is None or before.version != version.version
+        version = Version(-1, draft.digest, draft.n_series, draft.n_rows)
+        if not dry_run:
+            version = store.commit(draft, checked.quarantine)
+        changed = before is None or before.version != version.version
+        changes = _changes(store, before, draft) if before is not None and changed else None
+    read = {"n_rows_read": series.n_rows, "read": [opened.provenance for opened in scans]}
+    summary = _summary(version, checked, chunks) | {"changes": changes} | read
+    if inputs is not None:
+        stages.run("ingest", inputs | {"version": asdict(version)}, lambda _: summary)
     return Ingested(version, checked.frame.schema[DS], checked.quarantine, changed, summary)
 
 
-def _inputs(config: Config, scans: list[Scan], version: Version) -> dict[str, Any]:
-    """What an ingest depends on, and the version that it gave."""
+def _inputs(config: Config, scans: list[Scan]) -> dict[str, Any] | None:
+    """What an ingest depends on; None where nobody can tell whether it is still the same."""
+    fingerprints = [scan.fingerprint for scan in scans]
+    if None in fingerprints:
+        return None
     return {
-        "fingerprints": [scan.fingerprint for scan in scans],
+        "fingerprints": fingerprints,
         "data": config.data.model_dump(mode="json"),
         "horizon": config.task.horizon,
-        "version": asdict(version),
     }
 
 
+def _changes(store: SeriesStore, before: Version, draft: Draft) -> dict[str, Any]:
+    """What is different from the version before."""
+    found = changes_between(store.scan(before.version), draft.scan())
+    return {"since": before.version, "sentence": told(found, before.version), **found.to_dict()}
+
+
 def _chunks(config: Config, series: SeriesChunks, scan: Scan | None, draft: Draft) -> Iterator[_Chunk]:
-    """Every chunk of the series, with what `scan` knows of their future, checked, gridded and written by a few threads, in the order of the series."""
+    """Every chunk, with what `scan` knows of its future, checked, gridded and written by a few threads, in order."""
     data, names, freq = config.data, config.data.covariates, parse_freq(config.data.freq, config.data.timezone)
     future = None if scan is None else scan.collect()
     stamps = series.stamps

@@ -6,7 +6,11 @@ from typing import Any
 def sentence(name: str, s: dict[str, Any]) -> str:
     """What came out of a stage, for the person who watches."""
     if name == "ingest":
-        return f"{s['n_series']} series, {s['n_rows']} rows, {s['n_quarantined']} quarantined · version {s['version']} · {s['digest'][:12]}"
+        since = f" · {s['changes']['sentence']}" if s["changes"] else ""
+        return (
+            f"{s['n_series']} series, {s['n_rows']} rows, {s['n_quarantined']} quarantined · version {s['version']} · "
+            f"{s['digest'][:12]}{since}"
+        )
     if name == "window":
         named = f" ({', '.join(s['short'][:3])}{', ...' if s['n_short'] > 3 else ''})" if s["n_short"] else ""
         return f"{s['n_windows']:,} training windows, {s['n_cutoffs']} cutoffs, {s['n_short']} series too short for a network{named}"

@@ -5,6 +5,7 @@ their Parquet files, one digest and the sizes. Nothing of it can be seen by read
 import json
 import re
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -38,8 +39,8 @@ class Draft:
     """
 
     def __init__(self, root: Path) -> None:
-        self._root = root
         self._folder = root / f"{PREFIX}{uuid4().hex}"
+        self._made: list[Path] = []  # folders above it that were not there
         self._digest: TableDigest | None = None
         self._last: str | None = None
         self._files: list[tuple[Path, str]] = []
@@ -48,6 +49,7 @@ class Draft:
         self.n_rows = 0
 
     def __enter__(self) -> Self:
+        self._made = [parent for parent in self._folder.parents if not parent.exists()]
         self._folder.mkdir(parents=True)
         return self
 
@@ -55,6 +57,9 @@ class Draft:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         shutil.rmtree(self._folder, ignore_errors=True)
+        with suppress(OSError):  # what came into them in the meantime stays
+            for parent in self._made:
+                parent.rmdir()
 
     @property
     def digest(self) -> str:
@@ -65,6 +70,11 @@ class Draft:
     def schema(self) -> Schema:
         """The columns of the table."""
         return Schema.from_arrow(pl.DataFrame(schema=self._schema).to_arrow().schema)
+
+    def scan(self) -> pl.LazyFrame:
+        """The rows of the parts so far, wherever they lie now."""
+        files = [file for file, _ in self._files]
+        return pl.scan_parquet(files, glob=False) if files else pl.LazyFrame(schema=self._schema)
 
     def folder(self, name: str) -> Path:
         """An empty folder that goes with the draft."""

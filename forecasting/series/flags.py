@@ -16,16 +16,20 @@ STALE_BEYOND = 3  # periods without y up to the newest observation of any series
 
 def facts_of(rows: pl.DataFrame, freq: Frequency) -> pl.DataFrame:
     """unique_id, n_rows, n_observed, constant, first and last ds, end (period of the last observed y), a line per series."""
-    seen = pl.col(Y).is_not_null()
-    facts = rows.group_by(UNIQUE_ID).agg(
-        pl.len().cast(pl.Int64).alias("n_rows"),
-        pl.col(Y).count().cast(pl.Int64).alias("n_observed"),
-        (pl.col(Y).min() == pl.col(Y).max()).alias("constant"),
-        pl.col(DS).min().alias("first"),
-        pl.col(DS).max().alias("last"),
-        freq.ordinal(pl.col(DS)).filter(seen).max().alias("end"),
+    with_y = pl.when(pl.col(Y).is_not_null()).then(pl.col(DS)).alias("__seen")
+    facts = (
+        rows.select(UNIQUE_ID, DS, Y, with_y)
+        .group_by(UNIQUE_ID)
+        .agg(
+            pl.len().cast(pl.Int64).alias("n_rows"),
+            pl.col(Y).count().cast(pl.Int64).alias("n_observed"),
+            (pl.col(Y).min() == pl.col(Y).max()).alias("constant"),
+            pl.col(DS).min().alias("first"),
+            pl.col(DS).max().alias("last"),
+            pl.col("__seen").max().alias("end"),
+        )
     )
-    return facts.with_columns(pl.col(UNIQUE_ID).cast(pl.String))  # grouping by the numbers of an Enum is cheaper
+    return facts.with_columns(pl.col(UNIQUE_ID).cast(pl.String), freq.ordinal(pl.col("end")).alias("end"))
 
 
 def flagged(facts: pl.DataFrame) -> pl.DataFrame:

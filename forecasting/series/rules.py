@@ -70,13 +70,14 @@ def _future(context: Context) -> pl.Expr:
 
 def _stray_stamp(rows: pl.DataFrame, context: Context) -> pl.DataFrame:
     """Periods from the first observed y to the last row, out of all proportion to the rows: bounded before any grid is made."""
-    period = context.grid.freq.ordinal(pl.col(DS))
-    spans = rows.group_by(UNIQUE_ID).agg(
-        n=pl.len(),
-        periods=period.max() - period.filter(pl.col(Y).is_not_null()).min() + 1,
-        first=pl.col(DS).filter(pl.col(Y).is_not_null()).min(),
-        last=pl.col(DS).max(),
+    freq = context.grid.freq
+    seen = pl.when(pl.col(Y).is_not_null()).then(pl.col(DS)).alias("seen")
+    spans = (
+        rows.select(UNIQUE_ID, DS, seen)
+        .group_by(UNIQUE_ID)
+        .agg(n=pl.len(), first=pl.col("seen").min(), last=pl.col(DS).max())
     )
+    spans = spans.with_columns(periods=freq.ordinal(pl.col("last")) - freq.ordinal(pl.col("first")) + 1)
     wide = spans.filter(pl.col("periods") > pl.max_horizontal(pl.lit(_ROOM[0]), _ROOM[1] * pl.col("n")))
     text = pl.format(
         "{} rows span {} periods, from {} to {}", "n", "periods", shown(pl.col("first")), shown(pl.col("last"))
