@@ -1,4 +1,4 @@
-"""What can be named in a config, with a line each: cells, topologies, heads, baselines, metrics and more."""
+"""What can be named in a config, with a line each: parts of a network, baselines, metrics."""
 
 import sys
 
@@ -8,6 +8,9 @@ from forecasting.models.cells import CELLS
 from forecasting.models.encodings import ENCODINGS
 from forecasting.models.heads import HEADS
 from forecasting.models.topologies import TOPOLOGIES
+from forecasting.windows.residuals import RESIDUALS
+from forecasting.windows.scalers import PANEL, PANEL_DESCRIPTION, SCALERS
+from forecasting.windows.transforms import TRANSFORMS
 
 WAYS = {
     "direct": "strategy of many_to_one and many_to_many: the whole horizon from one state",
@@ -25,6 +28,9 @@ def catalogue() -> dict[str, list[tuple[str, str]]]:
         "ways through the horizon": [*WAYS.items()],
         "encodings": [*ENCODINGS.items()],
         "heads": [(name, row.description) for name, row in HEADS.items()],
+        "transforms": [(name, row.description) for name, row in TRANSFORMS.items()],
+        "scalings": [*((name, row.description) for name, row in SCALERS.items()), (PANEL, PANEL_DESCRIPTION)],
+        "residuals": [*RESIDUALS.items()],
         "baselines": [(name, _baseline(row)) for name, row in BASELINES.items()],
         "metrics": [(name, row.description) for name, row in METRICS.items()],
     }
