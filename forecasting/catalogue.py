@@ -9,8 +9,15 @@ from forecasting.models.encodings import ENCODINGS
 from forecasting.models.heads import HEADS
 from forecasting.models.topologies import TOPOLOGIES
 from forecasting.windows.residuals import RESIDUALS
-from forecasting.windows.scalers import SCALERS
+from forecasting.windows.scalers import PANEL, PANEL_DESCRIPTION, SCALERS
 from forecasting.windows.transforms import TRANSFORMS
+
+WAYS = {
+    "direct": "strategy of many_to_one and many_to_many: the whole horizon from one state",
+    "recursive": "strategy of one_to_one, many_to_one and many_to_many: one step, drawn and read again, along sample paths",
+    "parallel": "decoder of encoder_decoder: all steps in one pass, no output is read",
+    "autoregressive": "decoder of encoder_decoder: reads the value before each step, true in training, drawn in forecasting",
+}
 
 
 def catalogue() -> dict[str, list[tuple[str, str]]]:
@@ -18,10 +25,11 @@ def catalogue() -> dict[str, list[tuple[str, str]]]:
     return {
         "cells": [(name, row.description) for name, row in CELLS.items()],
         "topologies": [(name, _first_line(row.module.__module__, name)) for name, row in TOPOLOGIES.items()],
+        "ways through the horizon": [*WAYS.items()],
         "encodings": [*ENCODINGS.items()],
         "heads": [(name, row.description) for name, row in HEADS.items()],
         "transforms": [(name, row.description) for name, row in TRANSFORMS.items()],
-        "scalings": [(name, row.description) for name, row in SCALERS.items()],
+        "scalings": [*((name, row.description) for name, row in SCALERS.items()), (PANEL, PANEL_DESCRIPTION)],
         "residuals": [*RESIDUALS.items()],
         "baselines": [(name, _baseline(row)) for name, row in BASELINES.items()],
         "metrics": [(name, row.description) for name, row in METRICS.items()],

@@ -166,6 +166,9 @@ def predict(
     ] = None,
     output: Annotated[Path | None, typer.Option(help="also write the rows to this Parquet file")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="forecast, publish nothing")] = False,
+    paths: Annotated[
+        int | None, typer.Option(metavar="N", help="write N sample paths to --output in place of quantiles")
+    ] = None,
     overrides: Overrides = None,
     as_json: AsJson = False,
     strict: Strict = False,
@@ -176,7 +179,15 @@ def predict(
 
     config = load_config(config_path, overrides)
     with _terminal(as_json) as terminal:
-        summary = predict_now(config, forecaster=forecaster, model=model, origin=origin, output=output, dry_run=dry_run)
+        summary = predict_now(
+            config,
+            forecaster=forecaster,
+            model=model,
+            origin=origin,
+            output=output,
+            dry_run=dry_run,
+            paths=paths,
+        )
         for key, value in summary["predict"].items():
             terminal.console.print(f"  {key:<14} {value}", markup=False, soft_wrap=True)
     _end(summary, as_json, strict)
@@ -245,7 +256,7 @@ def _pairs(texts: list[str]) -> dict[str, str]:
 
 @app.command()
 def forecasters() -> None:
-    """List cells, topologies and baselines with a line each."""
+    """List cells, topologies, heads, baselines and metrics with a line each."""
     from rich.console import Console
 
     from forecasting.catalogue import catalogue

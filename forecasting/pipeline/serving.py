@@ -13,6 +13,7 @@ from forecasting.forecasters.catalog import load_forecaster, state_digest
 from forecasting.forecasters.local import LocalForecaster
 from forecasting.forecasters.protocol import Forecaster
 from forecasting.operations.prediction import Lineage, forecast_batch, publish, with_lineage
+from forecasting.operations.sampling import sample_rows
 from forecasting.pipeline.paths import Paths
 from forecasting.pipeline.reporter import listening
 from forecasting.processes import workers_of
@@ -107,6 +108,25 @@ def predict_states(
     if output is not None:
         rows.write_parquet(output)
     return rows
+
+
+def predict_paths(
+    config: Config, dataset: Dataset, states: dict[str, Path], origin: str | None, n_paths: int, output: Path
+) -> pl.DataFrame:
+    """Sample paths of named states (folders), written to `output` (Parquet); never published."""
+    arrays = dataset.arrays()
+    origins = origins_of(arrays, dataset.reading.align, origin)
+    require_future(arrays, origins, config.task.horizon)
+    tell, frames = listening().progress, []
+    for name, folder in states.items():
+        forecaster = load_forecaster(folder, str(resolve(config.device)), workers_of(config.workers))
+        rows = sample_rows(
+            forecaster, arrays, origins, n_paths, lambda done, total, text: tell("paths", done, total, text)
+        )
+        frames.append(rows.with_columns(model=pl.lit(name)))
+    drawn = pl.concat(frames)
+    drawn.write_parquet(output)
+    return drawn
 
 
 def origins_of(arrays: SeriesArrays, align: str, origin: str | None) -> Origins:

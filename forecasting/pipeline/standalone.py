@@ -16,7 +16,7 @@ from forecasting.pipeline.plan import task_of
 from forecasting.pipeline.promotion import roll_back
 from forecasting.pipeline.reporter import listening
 from forecasting.pipeline.run import STAGES, Run, Summary
-from forecasting.pipeline.serving import predict_champion, predict_states
+from forecasting.pipeline.serving import champion_of, predict_champion, predict_paths, predict_states
 from forecasting.schema import UNIQUE_ID
 from forecasting.tracking.registry import promote, resolve
 from forecasting.tracking.runs import Tracker, TrackingUnavailable
@@ -82,16 +82,27 @@ def predict(
     origin: str | None = None,
     output: Path | None = None,
     dry_run: bool = False,
+    paths: int | None = None,
 ) -> Summary:
-    """Forecast from the newest data: with the champion (published), or with evaluated forecasters or a registered model (not)."""
+    """Forecast from the newest data: with the champion (published), or with evaluated forecasters or a registered model (not).
+
+    With `paths` so many sample paths go to `output` in place of quantiles, and nothing is published.
+    """
+    if paths is not None and output is None:
+        raise InputError(f"sample paths are written to a file, got --paths {paths} alone: add --output FILE")
     with open_run(config) as run:
         run.ingest()
+        if paths is not None and output is not None:
+            states = _states(run, config, forecaster, model)
+            drawn = predict_paths(config, run.dataset, states, origin, paths, output)
+            told = {"models": sorted(states), "n_rows": drawn.height, "n_series": drawn[UNIQUE_ID].n_unique()}
+            return run.summary() | {"predict": told | {"n_paths": paths, "published": False, "output": str(output)}}
         if forecaster is None and model is None:
             summary = predict_champion(
                 config, run.paths, run.dataset, run.run_id, origin=origin, dry_run=dry_run, output=output
             )
             return run.summary() | {"predict": summary}
-        states = _registered(config, model) if model is not None else _evaluated(run, str(forecaster))
+        states = _states(run, config, forecaster, model)
         rows = predict_states(config, run.dataset, states, origin, output)
         told = {
             "models": sorted(states),
@@ -136,6 +147,16 @@ def _told(n_scored: int, n_waiting: int, skills: pl.DataFrame) -> str:
         f", skill {newest['skill'][0]:.3f} against the seasonal naive at {newest['cutoff'][0]}" if newest.height else ""
     )
     return f"{n_scored} published forecasts scored, {n_waiting} still waiting{skill}"
+
+
+def _states(run: Run, config: Config, forecaster: str | None, model: str | None) -> dict[str, Path]:
+    """Folders of what is asked for by name: a registered model, an evaluated forecaster, or the champion."""
+    if model is not None:
+        return _registered(config, model)
+    if forecaster is not None:
+        return _evaluated(run, forecaster)
+    pointer = champion_of(run.paths)
+    return {str(pointer["model"]): Path(pointer["folder"])}
 
 
 def _evaluated(run: Run, name: str) -> dict[str, Path]:

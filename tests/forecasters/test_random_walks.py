@@ -28,8 +28,10 @@ def width(batch_size: int = 32, **settings: object) -> np.ndarray:
     return (quantiles[..., -1] - quantiles[..., 0]).mean(0)[STEPS - 1]
 
 
-EVERY_STEP = [name for name, row in sorted(TOPOLOGIES.items()) if row.every_step]
 SLOW = pytest.mark.slow
+EVERY_STEP = [
+    pytest.param(name, marks=[] if row.reads_window else SLOW) for name, row in TOPOLOGIES.items() if row.every_step
+]
 
 
 @pytest.mark.parametrize("topology", EVERY_STEP)
@@ -40,6 +42,21 @@ SLOW = pytest.mark.slow
 )
 def test_where_every_step_is_an_origin_intervals_widen_as_they_must(topology, scaled):
     np.testing.assert_allclose(width(topology=topology, **scaled), RIGHT, rtol=0.1)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"topology": "many_to_many", "transform": "difference"},
+        {"topology": "many_to_many", "transform": "difference", "head": "normal"},
+        {"topology": "many_to_many", "scaling": "last_value", "head": "normal"},
+        {"topology": "many_to_one", "transform": "difference", "batch_size": 128},
+    ],
+    ids=lambda s: "-".join(str(v) for v in s.values()),
+)
+@pytest.mark.slow
+def test_paths_that_are_drawn_and_read_again_widen_as_they_must(settings):
+    np.testing.assert_allclose(width(strategy="recursive", **settings), RIGHT, rtol=0.1)
 
 
 @pytest.mark.slow

@@ -210,3 +210,21 @@ def test_no_artifact_of_a_registered_model_can_run_code(finished):
     files = [path for path in (finished[0] / "artifacts").rglob("*") if path.is_file()]
     assert any(path.name == "MLmodel" for path in files)
     assert not [path for path in files if path.suffix in (".pkl", ".pickle", ".pt", ".pth", ".py", ".joblib")]
+
+
+def test_sample_paths_are_written_to_a_file_and_nothing_is_published(tmp_path):
+    config = tiny_config(tmp_path / "workspace", forecasters=[], tuning={})
+    training = {"max_steps": 6, "batch_size": 16}
+    network = {"topology": "many_to_many", "strategy": "recursive", "hidden_size": 8, "context_length": 14}
+    config["forecasters"] = [{"name": "walks", "n_paths": 10, "training": training, **network}]
+    out = tmp_path / "paths.parquet"
+    summary = predict(parse_config(config), forecaster="walks", paths=5, output=out)["predict"]
+    rows = pl.read_parquet(out)
+    assert rows.columns == [UNIQUE_ID, CUTOFF, DS, "path", "y", "model"]
+    assert rows.height == summary["n_rows"] == 8 * 5 * 7
+    assert rows["y"].is_finite().all()
+    assert not (tmp_path / "workspace" / "tiny" / "forecasts").exists()
+    with pytest.raises(InputError, match="add --output FILE"):
+        predict(parse_config(config), forecaster="walks", paths=5)
+    with pytest.raises(InputError, match="need a network that can draw, got naive"):
+        predict(parse_config(config), forecaster="naive", paths=5, output=out)
