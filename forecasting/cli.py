@@ -10,7 +10,15 @@ from typing import Annotated, Any
 import typer
 
 from forecasting import __version__
-from forecasting.console import Terminal, print_json, show_account, show_ingest, show_leaderboard, show_outcome
+from forecasting.console import (
+    Terminal,
+    print_json,
+    show_account,
+    show_ingest,
+    show_leaderboard,
+    show_outcome,
+    show_rules,
+)
 from forecasting.environment import prefect_home, quiet
 from forecasting.errors import ForecastingError, InputError
 
@@ -80,7 +88,6 @@ for _name, _help in {
     "window": "Index and check the training windows and cutoffs; names series that are too short.",
     "tune": "Search settings with Optuna on inner cutoffs, before every evaluation cutoff.",
     "train": "Fit every network on rows up to the first evaluation cutoff.",
-    "promote": "Let the gate decide what is served, and register it as champion.",
     "monitor": "Score published forecasts on actual values that have arrived; exit 6 on an alert.",
     "report": "Write the self-contained HTML report.",
 }.items():
@@ -103,6 +110,26 @@ def backtest(
     with _terminal(as_json) as terminal:
         summary = backtest_now(config, output)
         show_leaderboard(terminal.console, summary["stages"]["backtest"]["leaderboard"], None)
+    _end(summary, as_json, strict)
+
+
+@app.command()
+def promote(
+    config_path: ConfigPath,
+    back: Annotated[bool, typer.Option("--rollback", help="the champion before the present one serves again")] = False,
+    overrides: Overrides = None,
+    as_json: AsJson = False,
+    strict: Strict = False,
+) -> None:
+    """Let the gate decide what is served, and register it as champion."""
+    from forecasting.config import load_config
+    from forecasting.pipeline import rollback, run_stage
+
+    config = load_config(config_path, overrides)
+    with _terminal(as_json) as terminal:
+        summary = rollback(config) if back else run_stage("promote", config)
+        if not back:
+            show_rules(terminal.console, summary["stages"]["promote"])
     _end(summary, as_json, strict)
 
 

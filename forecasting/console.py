@@ -19,8 +19,11 @@ LABELS = {
     "coverage": "cov.",
     "skill_seasonal_naive": "vs seas. naive",
     "skill_best_baseline": "vs best base",
-    "fit_seconds": "fit s",
-    "predict_seconds": "predict s",
+    "interval": "from .. to",
+    "win_rate": "wins",
+    "mean_rank": "mean rank",
+    "n_parameters": "params",
+    "seconds": "s",
 }
 
 
@@ -95,35 +98,90 @@ def _console(stderr: bool) -> Console:
 
 
 def show_leaderboard(console: Console, rows: list[dict[str, Any]], champion: str | None) -> None:
-    """The leaderboard as a table: best first, the champion marked."""
+    """The leaderboard as a table: best first, the champion marked, what cannot be told apart from the first one too."""
     table = Table(title="Leaderboard: all on the same series and cutoffs", title_justify="left", header_style="bold")
-    skip = {"rank", "model", "kind", "n_scores", "n_fallback"}
-    columns = [c for c in rows[0] if c not in skip]
-    table.add_column("", width=1)
+    shown = [_combined(row) for row in rows]
+    columns = [c for c in shown[0] if c not in ("model", "kind", "mark")]
+    table.add_column("", width=2)
     table.add_column("model", no_wrap=True)
     table.add_column("kind")
     for column in columns:
         table.add_column(LABELS.get(column, column), justify="right")
-    for row in rows:
+    for row in shown:
         own = row["model"] == champion
         table.add_row(
-            "*" if own else "",
+            ("*" if own else " ") + row["mark"],
             row["model"],
             row["kind"],
             *(_shown(c, row[c]) for c in columns),
             style="bold green" if own else None,
         )
     console.print(table)
+    console.print(
+        "wins, and the skill with its bounds, are against the best baseline"
+        + ("; = cannot be told apart from the first" if any(row["mark"] == "=" for row in shown) else ""),
+        style="dim",
+    )
+
+
+def _combined(row: dict[str, Any]) -> dict[str, Any]:
+    """A row of the leaderboard as a terminal has room for it: bounds in one column, seconds in one."""
+    skip = (
+        "rank",
+        "n_scores",
+        "n_fallback",
+        "low",
+        "high",
+        "tied",
+        "fit_seconds",
+        "predict_seconds",
+        "skill_seasonal_naive",
+    )
+    low, high = row.get("low"), row.get("high")
+    kept: dict[str, Any] = {"mark": "=" if row.get("tied") else " "}
+    for column, value in row.items():
+        if column not in skip:
+            kept[column] = value
+        if column == "skill_best_baseline":
+            kept["interval"] = None if low is None or high is None else f"{low:+.0%} .. {high:+.0%}"
+    return kept | {"seconds": (row.get("fit_seconds") or 0.0) + (row.get("predict_seconds") or 0.0)}
 
 
 def _shown(column: str, value: Any) -> str:
     if value is None:
         return "-"
+    if isinstance(value, str | int):
+        return f"{value:,}" if isinstance(value, int) else value
     if column.startswith("skill"):
         return f"{value:+.1%}"
-    if column == "coverage":
-        return f"{value:.1%}"
-    return f"{value:.1f}" if column.endswith("seconds") else f"{value:.4g}"
+    if column in ("coverage", "win_rate"):
+        return f"{value:.1%}" if column == "coverage" else f"{value:.0%}"
+    return f"{value:.1f}" if column in ("seconds", "mean_rank") else f"{value:.4g}"
+
+
+def show_rules(console: Console, promoted: dict[str, Any]) -> None:
+    """The gate's rules with their evidence, then its sentence."""
+    table = Table(title="What the candidate had to show", title_justify="left", header_style="bold")
+    for name, justify in (
+        ("rule", "left"),
+        ("passed", "left"),
+        ("found", "right"),
+        ("needed", "right"),
+        ("what it is", "left"),
+    ):
+        table.add_column(name, justify=justify)  # type: ignore[arg-type]
+    for rule in promoted["rules"]:
+        numbers = ["" if v is None or rule["value"] is None else f"{v:.4g}" for v in (rule["value"], rule["needed"])]
+        table.add_row(
+            rule["rule"].replace("_", " "),
+            rule["passed"],
+            *numbers,
+            rule["detail"],
+            style="red" if rule["passed"] == "no" else None,
+        )
+    if promoted["rules"]:
+        console.print(table)
+    console.print(promoted["sentence"], style="bold", markup=False, soft_wrap=True)
 
 
 _DONE = {"set aside": "red", "dropped": "yellow", "moved": "yellow", "flagged": "cyan"}
@@ -141,7 +199,7 @@ def show_account(console: Console, lines: list[dict[str, Any]]) -> None:
     for line in lines:
         where = f" ({line['key']})" if line["key"] else ""
         nobody = line["reason"] == "null_id"
-        name = _printable(line["example"]) or '""'
+        name = _printable(line["example"]) or "''"
         table.add_row(
             line["reason"],
             Text(line["meaning"] + where),
@@ -155,16 +213,20 @@ def show_account(console: Console, lines: list[dict[str, Any]]) -> None:
 
 def show_ingest(console: Console, told: dict[str, Any]) -> None:
     """What an ingest found and published, or would publish."""
-    published = f"version {told['version']} · {told['digest'][:12]}" if told["digest"] else "nothing written (dry run)"
+    dry = told["version"] < 0
+    published = "nothing written (dry run)" if dry else f"version {told['version']} · {told['digest'][:12]}"
     kept = f"{told['n_series']:,} of {told['n_input']:,} series, {told['n_rows']:,} rows of the grid"
     console.print(f"{kept}, y at {told['n_observed']:,} of them, {told['first']} to {told['last']}", markup=False)
     show_account(console, told["account"])
     console.print(f"{told['n_quarantined']:,} series set aside · {published}", markup=False)
+    for name, why in told.get("dropped_covariates", {}).items():
+        console.print(f"covariate {name} is dropped: {why}", markup=False, soft_wrap=True)
     if told["changes"]:
         console.print(told["changes"]["sentence"], markup=False, soft_wrap=True)
         for what, ids in told["changes"]["examples"].items():
             if ids:
-                console.print(f"  {what:<8} {', '.join(map(_printable, ids))}", markup=False, soft_wrap=True)
+                names = ", ".join(_printable(name) or "''" for name in ids)
+                console.print(f"  {what:<8} {names}", markup=False, soft_wrap=True)
 
 
 def _printable(name: str, longest: int = 40) -> str:

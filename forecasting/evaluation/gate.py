@@ -1,8 +1,8 @@
 """The promotion gate: a network serves only when it beats the baseline out of sample; else the best baseline serves.
 
 Comes in: the values of the primary metric on the evaluation cutoffs, for the candidate (chosen earlier, on inner
-cutoffs) and the baselines. Goes out: a verdict with its numbers and one sentence. A pure function; it registers and
-writes nothing.
+cutoffs), the baselines and the present champion; and what else is known of the candidate. Goes out: a verdict with one
+row of evidence per rule, and one sentence. A pure function; it registers and writes nothing.
 """
 
 from collections.abc import Sequence
@@ -15,19 +15,22 @@ import polars as pl
 from forecasting.errors import InputError, unknown
 from forecasting.evaluation.leaderboard import best_of
 from forecasting.evaluation.metrics import primary
-from forecasting.evaluation.pairs import Pairs, common_pairs
-from forecasting.evaluation.significance import Significance, paired_bootstrap
+from forecasting.evaluation.pairs import Groups, Pairs, common_pairs, groups_of
+from forecasting.evaluation.rules import Facts, Rule, Standards, rules_of
+from forecasting.evaluation.significance import RESAMPLES, Significance, compare
 from forecasting.evaluation.verdict_text import Findings, sentence_of
 
 BEST_BASELINE = "best_baseline"
-Decision = Literal["promoted", "rejected", "insufficient", "no_candidate"]
+Decision = Literal["promoted", "kept", "rejected", "insufficient", "no_candidate"]
 
 
 @dataclass(frozen=True)
 class PromotionSettings:
-    """`against`: best_baseline or a baseline's name; `confidence`: share of resamples with a skill above `min_skill`.
+    """`against`: best_baseline or a baseline's name; `confidence`: how sure a skill above `min_skill` must be.
 
-    `min_evidence` is the least number of pairs of series and cutoff that a comparison needs.
+    `min_evidence` is the least number of pairs of series and cutoff that a comparison needs. A candidate may be worse
+    than the present champion by `champion_tolerance` (a skill), its coverage may miss the nominal one by
+    `coverage_tolerance` (null: any), and the fallback may have made at most `max_fallback` of its forecasts.
     """
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012 - read by pydantic where the config file is parsed
@@ -36,6 +39,9 @@ class PromotionSettings:
     min_skill: float = 0.0
     confidence: float = 0.95
     min_evidence: int = 30
+    champion_tolerance: float = 0.0
+    coverage_tolerance: float | None = 0.2
+    max_fallback: float = 0.5
 
     def __post_init__(self) -> None:
         if not 0 <= self.min_skill < 1:
@@ -44,11 +50,18 @@ class PromotionSettings:
             raise InputError(f"confidence must lie in [0.5, 1), got {self.confidence}: set promotion.confidence")
         if self.min_evidence < 2:
             raise InputError(f"min_evidence must be at least 2, got {self.min_evidence}: set promotion.min_evidence")
+        for name in ("champion_tolerance", "coverage_tolerance", "max_fallback"):
+            value = getattr(self, name)
+            if value is not None and not 0 <= value <= 1:
+                raise InputError(f"{name} must lie in [0, 1], got {value}: set promotion.{name}")
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """Which model serves, and why; skill, its lower bound and its probability are None where they are undefined."""
+    """Which model serves, and why; skill, its lower bound and its probability are None where they are undefined.
+
+    "kept": the present champion stays, since it passes where the candidate does not.
+    """
 
     decision: Decision
     champion: str
@@ -60,7 +73,13 @@ class Verdict:
     probability: float | None
     n_pairs: int
     n_series: int
+    rules: tuple[Rule, ...]
     sentence: str
+
+    @property
+    def failed(self) -> tuple[str, ...]:
+        """The rules that the candidate did not pass."""
+        return tuple(rule.name for rule in self.rules if rule.passed is False)
 
 
 def decide(
@@ -70,41 +89,58 @@ def decide(
     settings: PromotionSettings,
     seed: int,
     primary_metric: str,
+    facts: Facts | None = None,
+    present: str | None = None,
+    overlap: int = 1,
 ) -> Verdict:
     """The verdict over `evidence`: columns unique_id, cutoff, model, value (null where undefined), rows in any order.
 
-    Only pairs of series and cutoff where the candidate and every baseline have a value count. The best baseline is the
-    one with the lowest mean there (without any pair: the first one named). Raises InputError for settings that do not
-    fit, ValueError for a model that no row of the evidence names.
+    Only pairs of series and cutoff where the candidate, every baseline and the present champion (the model `present`,
+    null: none, or nothing to compare) have a value count. The best baseline is the one with the lowest mean there
+    (without any pair: the first one named). `overlap`: how many neighbouring cutoffs have a common target. Raises
+    InputError for settings that do not fit, ValueError for a model that no row of the evidence names.
     """
     label = primary(primary_metric).label
     if not baselines:
         raise InputError("at least one baseline must be compared against, got none: set baselines")
     if settings.against not in (BEST_BASELINE, *baselines):
         raise unknown("promotion.against", settings.against, [BEST_BASELINE, *baselines], "promotion.against")
-    models = [*baselines, candidate] if candidate is not None else list(baselines)
+    models = list(dict.fromkeys([*baselines, *(name for name in (candidate, present) if name is not None)]))
     missing = sorted(set(models) - set(evidence["model"]))
     if missing and len(evidence):
         raise ValueError(f"the evidence must have rows of every model, got none of {missing}")
     pairs = common_pairs(evidence, models)
+    groups = groups_of(pairs, overlap)
     best = best_of(pairs, baselines) or baselines[0]
     against = best if settings.against == BEST_BASELINE else settings.against
-    result = _significance(pairs, candidate, against, settings, seed)
-    decision = _decision(candidate, result, settings)
+    result = _lead(pairs, groups, candidate, against, settings, seed)
+    standards = Standards(
+        settings.min_skill,
+        settings.confidence,
+        settings.min_evidence,
+        settings.champion_tolerance,
+        settings.coverage_tolerance,
+        settings.max_fallback,
+    )
+    other = _skill(pairs, candidate, present)
+    rules = () if candidate is None else rules_of(result, other, present, facts or Facts(), standards)
+    decision = _decision(rules, pairs, groups, present, against, baselines, settings, seed)
+    champion = {"promoted": candidate, "kept": present}.get(decision) or best
     findings = Findings(
         decision=decision,
-        champion=candidate if candidate is not None and decision == "promoted" else best,
+        champion=champion,
         candidate=candidate,
         against=against,
         best_baseline=best,
         means={model: mean for model in models if (mean := pairs.mean(model)) is not None},
         skill=_finite(result.skill if result else None),
         probability=result.probability if result else None,
-        pairs_per_series=np.unique(pairs.ids, return_counts=True)[1].tolist(),
+        pairs_per_series=np.unique(pairs.ids.astype(str), return_counts=True)[1].tolist(),
+        failed=tuple(rule for rule in rules if rule.passed is False),
     )
     return Verdict(
         decision=decision,
-        champion=findings.champion,
+        champion=champion,
         candidate=candidate,
         against=against,
         best_baseline=best,
@@ -113,33 +149,50 @@ def decide(
         probability=findings.probability,
         n_pairs=len(pairs),
         n_series=len(findings.pairs_per_series),
-        sentence=sentence_of(findings, label, settings.min_skill, settings.confidence, settings.min_evidence),
+        rules=rules,
+        sentence=sentence_of(findings, label, settings.min_skill, settings.confidence),
     )
 
 
-def _significance(
-    pairs: Pairs, candidate: str | None, against: str, settings: PromotionSettings, seed: int
+def _lead(
+    pairs: Pairs, groups: Groups, model: str | None, against: str, settings: PromotionSettings, seed: int
 ) -> Significance | None:
-    """The candidate's lead over `against`, None where there are fewer than two pairs to tell it from."""
-    if candidate is None or len(pairs) < 2:
+    """The lead of a model, None where there is no model or no pair to tell it from."""
+    if model is None or not len(pairs):
         return None
-    return paired_bootstrap(
-        pairs.values[candidate],
-        pairs.values[against],
-        pairs.ids,
-        seed,
-        min_skill=settings.min_skill,
-        confidence=settings.confidence,
-    )
+    values = pairs.values[model], pairs.values[against]
+    return compare(*values, groups, seed, settings.min_skill, settings.confidence, n=RESAMPLES)
 
 
-def _decision(candidate: str | None, result: Significance | None, settings: PromotionSettings) -> Decision:
-    if candidate is None:
+def _decision(
+    rules: Sequence[Rule],
+    pairs: Pairs,
+    groups: Groups,
+    present: str | None,
+    against: str,
+    baselines: Sequence[str],
+    settings: PromotionSettings,
+    seed: int,
+) -> Decision:
+    failed = [rule.name for rule in rules if rule.passed is False]
+    if rules and not failed:
+        return "promoted"
+    if present is not None and present not in baselines:
+        lead = _lead(pairs, groups, present, against, settings, seed)
+        sure = lead is not None and lead.n_pairs >= settings.min_evidence and lead.probability >= settings.confidence
+        if sure and lead is not None and lead.skill > settings.min_skill:
+            return "kept"
+    if not rules:
         return "no_candidate"
-    if result is None or result.n_pairs < settings.min_evidence:
-        return "insufficient"
-    passed = result.skill > settings.min_skill and result.probability >= settings.confidence
-    return "promoted" if passed else "rejected"
+    return "insufficient" if "enough_evidence" in failed else "rejected"
+
+
+def _skill(pairs: Pairs, candidate: str | None, present: str | None) -> float | None:
+    """The skill of the candidate against the present champion."""
+    if candidate is None or present is None or not len(pairs):
+        return None
+    mean, base = pairs.mean(candidate) or 0.0, pairs.mean(present) or 0.0
+    return 1 - mean / base if base > 0 else (0.0 if mean == 0 else -np.inf)
 
 
 def _finite(value: float | None) -> float | None:

@@ -1,107 +1,152 @@
-"""Is a candidate's lead over a base more than luck? A paired bootstrap over scores on the same series and cutoffs.
+"""Is a candidate's lead over a base more than luck? Two tests over groups of pairs, and both must say so.
 
-The scores of one series at different cutoffs resemble each other (a hard series is hard at each), so pairs are not
-independent and resampling single pairs would promise too much. Whole series are resampled with all their cutoffs: the
-pairs cluster bootstrap of Cameron, Gelbach and Miller 2008 (Bootstrap-based improvements for inference with clustered
-errors), with the percentile bound of Efron and Tibshirani 1993 (An Introduction to the Bootstrap, ch. 13). A handful
-of series cannot be resampled so: with fewer than `FEW_GROUPS` even a fair coin would fall on one side for all of them
-in more than 5 of 100 tries (2^-4 > 0.05). There the question is narrowed to the same series at other cutoffs, and
-blocks of neighbouring cutoffs are resampled within each series: the circular block bootstrap of Politis and Romano
-1992 (the moving one of Kuensch 1989, its ends joined, so that every cutoff is drawn alike), block length P^(1/3)
-(Hall, Horowitz and Jing 1995). The test of Diebold and Mariano 1995 asks the same of one long series, with an
-asymptotic normal law that a few cutoffs do not justify. Percentile bounds are somewhat bold with few resampled units:
-at confidence 0.95 an equal model passes in 5 to 8 of 100 panels of 30 series or more, in about 10 of 100 single
-series.
+Comes in: scores of both on the same pairs, and the groups that share their luck (see `pairs.groups_of`). Goes out: the
+skill with its interval, the win rate with its interval, and how sure it is that the skill is above a bar.
+
+- The bootstrap over groups (Cameron, Gelbach and Miller 2008, Bootstrap-based improvements for inference with clustered
+  errors; over blocks of time Kuensch 1989), studentised (bootstrap-t, Efron and Tibshirani 1993, An Introduction to the
+  Bootstrap, ch. 12) on the logarithm of the ratio of sums, whose variance hardly depends on the ratio. It gives the
+  interval. By itself it is bold where few groups or heavy tails decide: of equal models 5 to 11 in 100 pass at 0.95.
+- The randomisation test (Fisher 1935, The Design of Experiments; Pitman 1937): were both equally good, the names of the
+  two could be swapped in each group. It is exact for models that are alike in all, and with fewer than 5 groups nothing
+  can be shown (2^-4 > 0.05), which it says.
+
+Of the two p values the larger counts: of equal models at most 5 in 100 pass, whatever the tails (measured in the tests).
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from forecasting.series.arrays import FloatArray, IntArray
+from forecasting.evaluation.pairs import Groups
+from forecasting.series.arrays import FloatArray
 
-FEW_GROUPS = 5
-_CHUNK = 4_000_000  # numbers drawn at once: bounds the memory
+FEWEST_GROUPS = 5
+RESAMPLES = 1999
+_NUMBERS = 8_000_000  # drawn for one comparison: with very many groups fewer resamples tell as much
+_ROUNDING = 1e-13
+_LARGE = 500.0  # beyond it an exponential overflows
+_CHUNK = 20_000_000  # numbers drawn at once: bounds the memory
 
 
 @dataclass(frozen=True)
 class Significance:
-    """Skill is 1 - sum(candidate) / sum(base), 0 where both are 0, -inf where only the base is."""
+    """Skill is 1 - sum(candidate) / sum(base), 0 where both are 0, -inf where only the base is.
+
+    `low` and `high` are one-sided confidence bounds each; null where the groups are too few to say.
+    """
 
     skill: float
-    low: float  # one-sided lower confidence bound of the skill
-    probability: float  # share of resamples whose skill is above min_skill
+    low: float | None
+    high: float | None
+    p_value: float  # of a skill of at most `min_skill`; 1 where the groups are too few to say
+    win_rate: float  # share of pairs where the candidate is better, ties half
+    win_low: float | None
+    win_high: float | None
     n_pairs: int
     n_groups: int
+    kind: str  # of the groups
+
+    @property
+    def probability(self) -> float:
+        """1 - p value: how sure it is that the skill is above the bar."""
+        return 1.0 - self.p_value
 
 
-def paired_bootstrap(
+def compare(
     candidate: FloatArray,
     base: FloatArray,
-    groups: npt.NDArray[np.generic],
+    groups: Groups,
     seed: int,
-    n: int = 2000,
     min_skill: float = 0.0,
     confidence: float = 0.95,
+    n: int | None = None,
 ) -> Significance:
     """Significance of the lead of `candidate` over `base`: (P,) scores >= 0 where lower is better, 0 is perfect.
 
-    `groups` (P,) names the series of each pair; pairs of one series come in the order of their cutoffs. Raises
-    ValueError for fewer than two pairs, of which there is nothing to resample.
+    Raises ValueError for no pair.
     """
-    if not len(candidate) == len(base) == len(groups) or len(candidate) < 2:
-        raise ValueError(
-            f"a bootstrap takes at least 2 pairs, got {len(candidate)}, {len(base)} and {len(groups)} values"
-        )
-    scores = np.column_stack([candidate, base]).astype(np.float64)  # (P, 2)
-    names, group = np.unique(groups.astype(str), return_inverse=True)
+    if not len(candidate) == len(base) == len(groups.of) or not len(candidate):
+        raise ValueError(f"a comparison takes pairs, got {len(candidate)}, {len(base)} and {len(groups.of)} values")
+    wins = np.where(candidate < base, 1.0, np.where(candidate == base, 0.5, 0.0))
+    sums = groups.sums(candidate, base, wins, np.ones(len(wins)))  # (G, 4)
+    c, b, won, count = sums.T
+    skill = float(_skill(c.sum(), b.sum()))
+    told = (len(wins), len(groups), groups.kind)
+    win_rate = float(won.sum() / count.sum())
+    if len(groups) < FEWEST_GROUPS:
+        return Significance(skill, None, None, 1.0, win_rate, None, None, *told)
     rng = np.random.default_rng(seed)
-    if len(names) >= FEW_GROUPS or len(names) == len(scores):
-        sums = np.zeros((len(names), 2))
-        np.add.at(sums, group, scores)
-        totals = _resampled_groups(sums, rng, n)
-    else:
-        totals = np.zeros((n, 2))
-        for g in range(len(names)):
-            totals += _resampled_blocks(scores[group == g], rng, n)
-    skills = _skill(totals)
-    return Significance(
-        skill=float(_skill(scores.sum(axis=0, keepdims=True))[0]),
-        low=float(np.quantile(skills, 1 - confidence, method="lower")),
-        probability=float((skills > min_skill).mean()),
-        n_pairs=len(scores),
-        n_groups=len(names),
-    )
+    n = n or min(RESAMPLES, max(199, _NUMBERS // len(groups)))
+    columns = np.stack([c, b, c * c, c * b, b * b, won, count], axis=1)
+    resampled = np.concatenate([draw @ columns for draw in _resamples(len(groups), rng, n)])  # (n, 7)
+    swapped = np.concatenate([signs @ (c - (1 - min_skill) * b) for signs in _signs(len(groups), rng, n)])
+    low, high, p_bootstrap = _studentised(columns.sum(axis=0), resampled, len(groups), min_skill, confidence)
+    # A sum that differs by rounding alone is a tie.
+    observed = float((c - (1 - min_skill) * b).sum())
+    p_swap = (1 + int((swapped <= observed + 1e-12 * np.abs(columns[:, :2]).sum()).sum())) / (n + 1)
+    win_low, win_high = _win_bounds(win_rate, resampled[:, 5] / resampled[:, 6], len(groups), confidence)
+    return Significance(skill, low, high, max(p_bootstrap, p_swap), win_rate, win_low, win_high, *told)
 
 
-def _resampled_groups(sums: FloatArray, rng: np.random.Generator, n: int) -> FloatArray:
-    """Totals (n, 2) of resamples of G groups with replacement, from the groups' sums (G, 2)."""
-    return np.concatenate([sums[index].sum(axis=1) for index in _draws(len(sums), len(sums), rng, n)])
+def _studentised(
+    totals: FloatArray, resampled: FloatArray, n_groups: int, min_skill: float, confidence: float
+) -> tuple[float | None, float | None, float]:
+    """Bounds of the skill and the p value by the bootstrap-t on log(sum c / sum b)."""
+    log_ratio, error = _log_ratio(totals[None], n_groups)
+    r, se = float(log_ratio[0]), float(error[0])
+    bar = float(np.log1p(-min_skill))
+    if not np.isfinite(r):
+        return None, None, 0.0 if r == -np.inf else 1.0
+    if se == 0:  # the same ratio in every group
+        return -float(np.expm1(r)), -float(np.expm1(r)), 0.0 if r < bar - 1e-12 else 1.0
+    logs, errors = _log_ratio(resampled, n_groups)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        t = np.clip(np.nan_to_num((logs - r) / errors, nan=0.0), -_LARGE, _LARGE)
+    lower, upper = np.quantile(t, [1 - confidence, confidence], method="linear")
+    low, high = (-np.expm1(np.minimum(r - bound * se, _LARGE)) for bound in (lower, upper))
+    p_value = (1 + int((t <= (r - bar) / se).sum())) / (len(t) + 1)
+    return float(low), float(high), p_value
 
 
-def _resampled_blocks(scores: FloatArray, rng: np.random.Generator, n: int) -> FloatArray:
-    """Totals (n, 2) of resamples of P pairs (P, 2) in blocks of neighbours, cut to P pairs each."""
-    P = len(scores)
-    length = max(1, round(P ** (1 / 3)))
-    n_blocks = -(-P // length)
-    blocks = [
-        ((starts[..., None] + np.arange(length)) % P).reshape(len(starts), -1)[:, :P]
-        for starts in _draws(P, n_blocks, rng, n)
-    ]
-    return np.concatenate([scores[index].sum(axis=1) for index in blocks])
+def _log_ratio(totals: FloatArray, n_groups: int) -> tuple[FloatArray, FloatArray]:
+    """log(sum c / sum b) and its standard error, linearised, from sums of c, b, cc, cb, bb, ...; (n,) each."""
+    c, b, cc, cb, bb = totals.T[:5]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = c / b
+        squares = cc - 2 * ratio * cb + ratio**2 * bb
+        squares = np.where(squares > _ROUNDING * (cc + ratio**2 * bb), squares, 0.0)  # what is left of equal ratios
+        return np.log(ratio), np.sqrt(n_groups / (n_groups - 1) * squares) / c
 
 
-def _draws(high: int, size: int, rng: np.random.Generator, n: int) -> Iterator[IntArray]:
-    """`n` rows of `size` numbers in 0..high-1, a chunk of rows at a time."""
+def _win_bounds(rate: float, rates: FloatArray, n_groups: int, confidence: float) -> tuple[float, float]:
+    """Percentile bounds; where all pairs fall on one side, the bound of as many coins as there are groups."""
+    low, high = (float(q) for q in np.quantile(rates, [1 - confidence, confidence]))
+    edge = (1 - confidence) ** (1 / n_groups)
+    return (edge if rate == 1 else low), (1 - edge if rate == 0 else high)
+
+
+def _resamples(n_groups: int, rng: np.random.Generator, n: int) -> Iterator[FloatArray]:
+    """How often each group is in each of `n` resamples with replacement, a chunk of rows at a time; (., G)."""
+    for rows in _chunks(n_groups, n):
+        drawn = rng.integers(n_groups, size=(rows, n_groups)) + n_groups * np.arange(rows)[:, None]
+        yield np.bincount(drawn.ravel(), minlength=rows * n_groups).reshape(rows, n_groups).astype(np.float64)
+
+
+def _signs(n_groups: int, rng: np.random.Generator, n: int) -> Iterator[FloatArray]:
+    """+1 or -1 for each group, `n` times, a chunk of rows at a time; (., G)."""
+    for rows in _chunks(n_groups, n):
+        yield np.asarray(2.0 * rng.integers(2, size=(rows, n_groups)) - 1.0, dtype=np.float64)
+
+
+def _chunks(size: int, n: int) -> Iterator[int]:
     rows = max(1, _CHUNK // size)
     for start in range(0, n, rows):
-        yield rng.integers(high, size=(min(rows, n - start), size))
+        yield min(rows, n - start)
 
 
-def _skill(totals: FloatArray) -> FloatArray:
-    """Skill of totals (n, 2) of candidate and base; (n,)."""
-    candidate, base = totals.T
-    ratio = np.divide(candidate, base, out=np.where(candidate > 0, np.inf, 1.0), where=base > 0)
-    return np.asarray(1 - ratio)
+def _skill(candidate: float, base: float) -> float:
+    if base > 0:
+        return 1 - candidate / base
+    return -np.inf if candidate > 0 else 0.0

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from forecasting.evaluation.rules import Rule
+
 
 @dataclass(frozen=True)
 class Findings:
@@ -17,16 +19,18 @@ class Findings:
     skill: float | None
     probability: float | None
     pairs_per_series: Sequence[int]
+    failed: Sequence[Rule] = ()
 
 
-def sentence_of(f: Findings, label: str, min_skill: float, confidence: float, min_evidence: int) -> str:
+def sentence_of(f: Findings, label: str, min_skill: float, confidence: float) -> str:
     """One sentence for the decision; `label` is the metric's name as shown, lower is better."""
-    n_pairs = sum(f.pairs_per_series)
+    failed = {rule.name: rule for rule in f.failed}
     if f.decision == "no_candidate":
         return f"{f.champion}{_value(f, label)} is promoted and serves: there is no network to compare it with."
+    if f.decision == "kept":
+        return _kept(f, label, failed)
     if f.decision == "insufficient":
-        have = f"{n_pairs} {'pair' if n_pairs == 1 else 'pairs'} of series and cutoff"
-        return f"evidence is insufficient: {have}, at least {min_evidence} are needed; {f.champion} serves."
+        return f"evidence is insufficient: {failed['enough_evidence'].detail}; {f.champion} serves."
     candidate, against = f"{f.candidate}", f.against
     mean, base = _number(f.means[candidate]), _number(f.means[against])
     extent = _extent(f.pairs_per_series)
@@ -37,6 +41,12 @@ def sentence_of(f: Findings, label: str, min_skill: float, confidence: float, mi
         return (
             f"{candidate} is promoted: its {label} of {mean} beats {against} ({base}) by {lead} over {extent}, "
             f"and with {chance} the skill is above {bar}."
+        )
+    others = [rule for name, rule in failed.items() if name not in ("skill", "skill_bound")]
+    if "skill" not in failed and "skill_bound" not in failed and others:
+        return (
+            f"{f.champion} is promoted and serves: the candidate {candidate} beats {against} ({mean} against {base} in "
+            f"{label}), but {_because(others)}."
         )
     if f.skill is not None and f.skill > 0:
         return (
@@ -50,8 +60,23 @@ def sentence_of(f: Findings, label: str, min_skill: float, confidence: float, mi
     )
 
 
-def _value(f: Findings, label: str) -> str:
-    return f" ({label} {_number(f.means[f.champion])})" if f.champion in f.means else ""
+def _kept(f: Findings, label: str, failed: Mapping[str, Rule]) -> str:
+    """The present champion stays."""
+    start = f"{f.champion}{_value(f, label)} stays: it beats {f.against}, and"
+    if f.candidate is None:
+        return f"{start} there is no candidate to replace it."
+    if "champion" in failed:
+        return f"{start} the candidate {f.candidate}{_value(f, label, f.candidate)} is worse than it."
+    return f"{start} the candidate {f.candidate}{_value(f, label, f.candidate)} did not pass: {_because(list(failed.values()))}."
+
+
+def _because(rules: Sequence[Rule]) -> str:
+    return "; ".join(f"{rule.name.replace('_', ' ')} failed ({rule.detail})" for rule in rules)
+
+
+def _value(f: Findings, label: str, model: str | None = None) -> str:
+    model = model or f.champion
+    return f" ({label} {_number(f.means[model])})" if model in f.means else ""
 
 
 def _extent(pairs_per_series: Sequence[int]) -> str:

@@ -11,8 +11,14 @@ HEADINGS = {
     "rank": "#",
     "model": "model",
     "kind": "kind",
+    "low": "skill from",
+    "high": "skill to",
+    "win_rate": "wins",
+    "mean_rank": "mean rank",
+    "tied": "like the first",
     "n_scores": "scores",
     "n_fallback": "fallbacks",
+    "n_parameters": "parameters",
     "fit_seconds": "fit (s)",
     "predict_seconds": "predict (s)",
 }
@@ -122,6 +128,10 @@ def _cell(column: str, value: object, best: float | None, champion: bool) -> str
 def _shown(column: str, value: object) -> str:
     if value is None:
         return "–"
-    if column.startswith(SKILL):
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if column.startswith(SKILL) or column in ("low", "high"):
         return percent(float(value))  # type: ignore[arg-type]
+    if column == "win_rate":
+        return f"{float(value):.0%}"  # type: ignore[arg-type]
     return f"{value:,}" if isinstance(value, int) else number(float(value))  # type: ignore[arg-type]

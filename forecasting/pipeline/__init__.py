@@ -2,6 +2,17 @@
 
 from forecasting.pipeline.opening import open_run
 from forecasting.pipeline.run import STAGES, Run
-from forecasting.pipeline.standalone import backtest, ingest_dry, monitor, predict, run_all, run_stage
+from forecasting.pipeline.standalone import backtest, ingest_dry, monitor, predict, rollback, run_all, run_stage
 
-__all__ = ["STAGES", "Run", "backtest", "ingest_dry", "monitor", "open_run", "predict", "run_all", "run_stage"]
+__all__ = [
+    "STAGES",
+    "Run",
+    "backtest",
+    "ingest_dry",
+    "monitor",
+    "open_run",
+    "predict",
+    "rollback",
+    "run_all",
+    "run_stage",
+]

@@ -16,7 +16,8 @@ import yaml
 
 from forecasting.config import Config
 from forecasting.evaluation.gate import Verdict
-from forecasting.figures.leaderboard import leaderboard_bars
+from forecasting.evaluation.rules import rules_table
+from forecasting.figures.leaderboard import leaderboard_bars, skill_intervals
 from forecasting.figures.steps import step_profile
 from forecasting.figures.training import gradient_norms, loss_curves
 from forecasting.forecasters.catalog import state_digest
@@ -25,10 +26,11 @@ from forecasting.pipeline.ingestion import Ingested
 from forecasting.pipeline.jobs import TrainJob
 from forecasting.pipeline.paths import Paths
 from forecasting.pipeline.reporter import listening
-from forecasting.pipeline.tested import Tested
-from forecasting.stages import StageResult, write_json
+from forecasting.pipeline.tested import Comparison, Tested
+from forecasting.pipeline.verdict_page import promotion_tags, verdict_page
+from forecasting.stages import StageResult, key_of, write_json
 from forecasting.tracking.provenance import provenance
-from forecasting.tracking.registry import promote, register
+from forecasting.tracking.registry import annotate, promote, register
 from forecasting.tracking.runs import Status, Tracker, TrackingUnavailable
 
 T = TypeVar("T")
@@ -73,23 +75,25 @@ class Recording:
                 partial(self._scores, name, kinds[name], row, tested[name]),
             )
 
-    def verdict(self, verdict: Verdict, board: pl.DataFrame, scores: pl.LazyFrame, step_scores: pl.DataFrame) -> None:
-        """The gate's sentence on top of the parent's page, the leaderboard as a table and a chart."""
-        self._once(f"verdict/{verdict.sentence}", lambda: self._verdict(verdict, board, scores, step_scores))
+    def verdict(self, verdict: Verdict, found: Comparison) -> None:
+        """The gate's sentence on top of the parent's page, its rules, the leaderboard as tables and charts."""
+        self._once(
+            f"verdict/{verdict.sentence}/{key_of('verdict', asdict(verdict))}", lambda: self._verdict(verdict, found)
+        )
 
-    def register(self, state: Path, verdict: Verdict) -> str | None:
-        """Register the state under the pipeline's name and give it the alias champion; None where MLflow cannot be asked."""
+    def register(self, state: Path, model: str, alias: str, tags: dict[str, str]) -> str | None:
+        """Register the state under the pipeline's name with an alias; None where MLflow cannot be asked."""
 
         def work() -> str:
             tracker, run = self._require()
-            tags = {
+            known = {
                 "forecasting.run_id": self.run_id,
-                "forecasting.model": verdict.champion,
-                "forecasting.decision": verdict.decision,
+                "forecasting.model": model,
                 "forecasting.digest": state_digest(state),
             }
-            version = register(tracker, self.config.name, run, state, tags)
-            promote(tracker, self.config.name, version)
+            version = register(tracker, self.config.name, run, state, known | tags)
+            promote(tracker, self.config.name, version, alias)
+            annotate(tracker, self.config.name, version, tags, tags["forecasting.reason"])
             return version
 
         return self._try(work)
@@ -155,6 +159,8 @@ class Recording:
             "forecasting.data_digest": ingested.version.digest,
             "forecasting.kind": "pipeline",
         }
+        if ingested.summary["dropped_covariates"]:
+            tags["forecasting.dropped_covariates"] = ", ".join(ingested.summary["dropped_covariates"])
         self.mlflow_run_id = tracker.start_parent(self.run_id, f"{config.name} {self.run_id[:8]}", params, tags)
         self._tracker = tracker
         self._once("opened", lambda: self._opened(ingested))
@@ -216,6 +222,8 @@ class Recording:
             tracker.log(run, settings | training | resolved | {"seed": recipe.seed}, metrics, tags)
             tracker.log_history(run, summary["history"])
             history = pl.DataFrame(summary["history"]).with_columns(model=pl.lit(name))
+            if "valid_loss" not in history.columns:  # no inner cutoff was usable
+                history = history.with_columns(valid_loss=pl.lit(None, pl.Float64))
             figures = {"Loss": loss_curves(history), "Gradient norm": gradient_norms(history)}
             tracker.log_figures_html(run, figures, "figures/training.html")
 
@@ -231,29 +239,41 @@ class Recording:
             tags = {"forecasting.leak_check": "failed" if found["moved"] else "passed"}
             tracker.log(run, params, numbers | leak, tags)
 
-    def _verdict(self, verdict: Verdict, board: pl.DataFrame, scores: pl.LazyFrame, step_scores: pl.DataFrame) -> None:
+    def _verdict(self, verdict: Verdict, found: Comparison) -> None:
         tracker, run = self._require()
-        metric = self.config.evaluation.primary_metric
+        metric, board = self.config.evaluation.primary_metric, found.board
         numbers = {k: v for k, v in asdict(verdict).items() if isinstance(v, int | float)}
+        passed = {f"{r.name}.passed": float(r.passed) for r in verdict.rules if r.passed is not None}
+        values = {f"{r.name}.value": r.value for r in verdict.rules if r.value is not None}
         champion = board.filter(pl.col("model") == verdict.champion).to_dicts()[0]
         shown = {f"champion.{k}": float(v) for k, v in champion.items() if isinstance(v, int | float) and k != "rank"}
-        tags = {
-            "mlflow.note.content": f"{verdict.sentence}\n\n{_markdown(board)}",
-            "forecasting.decision": verdict.decision,
+        rules = rules_table(verdict.rules)
+        tags = promotion_tags(verdict) | {
+            "mlflow.note.content": verdict_page(verdict, board),
             "forecasting.champion": verdict.champion,
+            "forecasting.leak_check": "passed"
+            if not any(r.name == "leak_check" and r.passed is False for r in verdict.rules)
+            else "failed",
         }
-        tracker.log(run, {}, {f"gate.{k}": float(v) for k, v in numbers.items()} | shown, tags)
+        gate = {f"gate.{k}": float(v) for k, v in (numbers | passed | values).items()}
+        tracker.log(run, {}, gate | shown, tags)
         tracker.log_frame(run, board, "tables/leaderboard.json")
-        tracker.log_frame(run, step_scores, "tables/step_scores.json")
+        tracker.log_frame(run, rules, "tables/gate.json")
+        tracker.log_frame(run, found.standing.compared, "tables/comparisons.json")
+        tracker.log_frame(run, found.step_scores, "tables/step_scores.json")
+        tracker.log_frame(run, found.slices, "tables/slices.csv")
         bars = leaderboard_bars(board, metric, verdict.champion)
-        steps = step_profile(step_scores, metric, highlight=(verdict.champion, verdict.best_baseline))
-        figures = {"Leaderboard": bars, "Score by step": steps}
+        steps = step_profile(found.step_scores, metric, highlight=(verdict.champion, verdict.best_baseline))
+        figures = {"Leaderboard": bars, "Skill": skill_intervals(board, verdict.champion), "Score by step": steps}
         tracker.log_figures_html(run, figures, "figures/comparison.html")
         path = self._folder / "scores.parquet"
-        scores.sink_parquet(path)
+        found.scores.sink_parquet(path)
         tracker.log_file(run, path, "tables")
         write_json(self._folder / "verdict.json", asdict(verdict))
         tracker.log_file(run, self._folder / "verdict.json", "verdict")
+        page = self._folder / "leaderboard.md"
+        page.write_text(verdict_page(verdict, board), encoding="utf-8")
+        tracker.log_file(run, page, "verdict")
 
     # -- the machinery ---------------------------------------------------------------------------------------------------
 
@@ -290,18 +310,3 @@ class Recording:
             self._tracker = None
             self.mlflow_run_id = None
             return None
-
-
-def _markdown(board: pl.DataFrame) -> str:
-    """The leaderboard as a Markdown table, for the run's description."""
-    skip = {"n_scores", "n_fallback"}
-    names = [c for c in board.columns if c not in skip]
-    lines = ["| " + " | ".join(names) + " |", "|" + "---|" * len(names)]
-    lines += ["| " + " | ".join(map(_cell, row)) + " |" for row in board.select(names).iter_rows()]
-    return "\n".join(lines)
-
-
-def _cell(value: object) -> str:
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    return "" if value is None else str(value)

@@ -11,33 +11,38 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from forecasting.config import Config
 from forecasting.errors import InputError
-from forecasting.evaluation.gate import Verdict, decide
-from forecasting.evaluation.leaderboard import leaderboard
+from forecasting.evaluation.gate import Verdict
+from forecasting.evaluation.rules import rules_table
 from forecasting.forecasters.baselines import BaselineSettings
-from forecasting.forecasters.catalog import state_digest
 from forecasting.forecasters.local import LocalForecaster
 from forecasting.forecasters.recurrent_settings import RecurrentSettings, settings_from_dict
-from forecasting.pipeline import ingestion, jobs, tables, windowing
-from forecasting.pipeline.backtesting import backtest_models, groups_of, models_of, naive2_of
+from forecasting.pipeline import ingestion, jobs, windowing
+from forecasting.pipeline.ahead import known_ahead
+from forecasting.pipeline.backtesting import backtest_models, models_of, naive2_of
 from forecasting.pipeline.fitting import final_job, train_jobs, tune_jobs
 from forecasting.pipeline.paths import Paths
 from forecasting.pipeline.plan import data_inputs, reading_of, recipe_of, task_of
+from forecasting.pipeline.promotion import Present, judge, pointer_of, present_champion
 from forecasting.pipeline.recording import Recording
 from forecasting.pipeline.reporter import listening
+from forecasting.pipeline.scoring import score_models
 from forecasting.pipeline.sentences import sentence
-from forecasting.pipeline.serving import predict_champion
+from forecasting.pipeline.serving import champion_of, predict_champion
 from forecasting.pipeline.showing import write_run_report
-from forecasting.pipeline.tested import Results, Tested
+from forecasting.pipeline.tested import Comparison, Results, Tested
+from forecasting.pipeline.verdict_page import promotion_tags
 from forecasting.processes import run_jobs, workers_of
 from forecasting.series.arrays import Origins, SeriesArrays, require_future
 from forecasting.series.cutoffs import inner_origins, last_origins, origins_of, training_origins
 from forecasting.series.dataset import Dataset, Reading
-from forecasting.series.store import Version, digest_of
+from forecasting.series.store import Version
 from forecasting.stages import StageResult, StageStore, key_of, write_json
+from forecasting.tracking.registry import CHALLENGER, CHAMPION
 from forecasting.tracking.runs import Status
 from forecasting.training.devices import resolve
 from forecasting.tuning.space import apply
@@ -68,6 +73,7 @@ class Run:
         self.started = time.perf_counter()
         self.done: dict[str, Summary] = {}
         self.recording: Recording | None = None
+        self.comparison: Comparison
 
     # -- stages ------------------------------------------------------------------------------------------------------
 
@@ -77,8 +83,12 @@ class Run:
         def work() -> Summary:
             found = ingestion.ingest(self.config, self.paths)
             self.version: Version = found.version
-            self.reading: Reading = reading_of(self.config, found.ds_type)
-            self.dataset = Dataset(self.paths.root, found.version.version, self.reading)
+            whole = Dataset(self.paths.root, found.version.version, reading_of(self.config, found.ds_type))
+            self.dataset, gone = known_ahead(self.config, whole)
+            self.reading: Reading = self.dataset.reading
+            found.summary["dropped_covariates"] = gone
+            for name, why in gone.items():
+                listening().warn(f"covariate {name} is dropped: {why}")
             self.inputs = data_inputs(found.version.digest, self.reading, self.config)
             self.run_id = key_of("run", {"config": recipe_of(self.config), "data": found.version.digest})
             self.recording = Recording(self.config, self.paths, self.run_id, found, self.device)
@@ -150,11 +160,13 @@ class Run:
         """Every network and baseline on the same cutoffs; scores, leaderboard and the check that nothing looked ahead."""
 
         def work() -> Summary:
-            self.tested: dict[str, Tested] = backtest_models(self, models_of(self))
-            naive2 = naive2_of(self, self.tested)
-            self.results = Results(self.tested, self.run_id, naive2)
-            self._tell_leaks()
-            return self._scored() | {"reused": all(result.reused for result in self.tested.values())}
+            models = models_of(self)
+            self.present: Present = present_champion(self, models)
+            if self.present.model is not None:
+                models.append(self.present.model)
+            self.tested: dict[str, Tested] = backtest_models(self, models)
+            self.results = Results(self.tested, self.run_id, naive2_of(self, self.tested))
+            return score_models(self) | {"reused": all(result.reused for result in self.tested.values())}
 
         return self._stage("backtest", work, needs=("train",))
 
@@ -162,29 +174,27 @@ class Run:
         """The gate's verdict; the winner's final fit; its registration as champion."""
 
         def work() -> Summary:
-            metric = self.config.evaluation.primary_metric
-            mine = self.scores.filter(pl.col("metric") == metric)
-            evidence = mine.select("unique_id", "cutoff", "model", "value").collect()
-            baselines = [b.name for b in self.config.baselines]
-            self.verdict: Verdict = decide(
-                evidence, self.candidate, baselines, self.config.promotion, self.config.seed, primary_metric=metric
-            )
-            state = self._served_state()
-            self._record(lambda record: record.verdict(self.verdict, self.leaderboard, self.scores, self.step_scores))
-            version = self._record(lambda record: record.register(state, self.verdict))
-            pointer = {
-                "model": self.verdict.champion,
-                "version": version or "unregistered",
-                "digest": state_digest(state),
-                "folder": str(state),
-                "run_id": self.run_id,
-            }
-            write_json(self.paths.champion, pointer)
+            self.verdict: Verdict = judge(self)
+            self._record(lambda record: record.verdict(self.verdict, self.comparison))
+            if self.verdict.decision == "kept":
+                pointer, reused = champion_of(self.paths), True
+            else:
+                state, reused = self._served_state()
+                tags = promotion_tags(self.verdict)
+                version = self._record(lambda record: record.register(state, self.verdict.champion, CHAMPION, tags))
+                pointer = pointer_of(self, self.verdict, state, version)
+                write_json(self.paths.champion, pointer)
+            if self.candidate is not None and self.verdict.decision != "promoted":
+                loser = self.tested[self.candidate].model.state
+                tags = promotion_tags(self.verdict)
+                self._record(lambda record: record.register(loser, str(self.candidate), CHALLENGER, tags))
+            told = {key: value for key, value in pointer.items() if key != "previous"}
             return {
+                **told,
                 "decision": self.verdict.decision,
                 "sentence": self.verdict.sentence,
-                **pointer,
-                "reused": self._final_reused,
+                "rules": rules_table(self.verdict.rules).to_dicts(),
+                "reused": reused,
             }
 
         return self._stage("promote", work, needs=("backtest",))
@@ -214,6 +224,12 @@ class Run:
         return self.config.prediction.fallback
 
     @property
+    def overlap(self) -> int:
+        """How many neighbouring cutoffs have a common target."""
+        apart = np.diff(self.origins.row)[np.diff(self.origins.series) == 0]
+        return max(1, -(-self.task.horizon // int(np.median(apart)))) if len(apart) else 1
+
+    @property
     def serving(self) -> Summary:
         """How a served forecaster reads the series: saved beside its state."""
         kind = "date" if self.arrays.ds.dtype == pl.Date else "as given"  # MLflow hands dates over as time stamps
@@ -228,6 +244,21 @@ class Run:
     def failed(self) -> dict[str, str]:
         """Networks whose fit did not, with the reason."""
         return {name: r.summary["failed"] for name, r in self.trained.items() if "failed" in r.summary}
+
+    @property
+    def leaderboard(self) -> pl.DataFrame:
+        """The models of this run, best first."""
+        return self.comparison.board
+
+    @property
+    def scores(self) -> pl.LazyFrame:
+        """Rows of the ScoresTable, not read yet."""
+        return self.comparison.scores
+
+    @property
+    def step_scores(self) -> pl.DataFrame:
+        """Rows of the StepScoresTable."""
+        return self.comparison.step_scores
 
     @cached_property
     def arrays(self) -> SeriesArrays:
@@ -268,10 +299,6 @@ class Run:
         """State folders of every evaluated network and of every baseline."""
         found = {name: result.folder / "state" for name, result in self.fitted.items()}
         return found | {b.name: self.baseline_state(b).folder / "state" for b in self.config.baselines}
-
-    def leaderboard_digest(self) -> str:
-        """Content digest of the leaderboard; seconds vary from run to run and are left out."""
-        return digest_of(self.leaderboard, exclude=["fit_seconds", "predict_seconds"])
 
     def summary(self) -> Summary:
         """What the command line prints as JSON: the same numbers as the MLflow run."""
@@ -330,65 +357,14 @@ class Run:
     def _best_trials(self) -> dict[str, Any]:
         return {name: result.summary["best_values"] for name, result in self.tuned.items()}
 
-    def _tell_leaks(self) -> None:
-        for name, tested in self.tested.items():
-            if tested.check.summary["moved"]:
-                listening().warn(
-                    f"{name} looks ahead: {tested.check.summary['moved']} of {tested.check.summary['checked']} forecasts "
-                    "moved when the values after the cutoff were changed; it cannot be promoted"
-                )
-
-    def _scored(self) -> Summary:
-        results = self.results
-        self.scores = results.scan("scores")
-        self.step_scores = results.step_scores()
-        self.slices = results.slices(groups_of(self))
-        kinds = {name: tested.model.kind for name, tested in self.tested.items()}
-        seconds = pl.DataFrame(
-            {
-                "model": list(self.tested),
-                "fit_seconds": [tested.model.fit_seconds for tested in self.tested.values()],
-                "predict_seconds": [tested.total("predict_seconds") for tested in self.tested.values()],
-            }
-        )
-        fallbacks = {name: int(tested.total("n_fallback")) for name, tested in self.tested.items()}
-        self.leaderboard = leaderboard(
-            self.scores, kinds, seconds, self.config.evaluation.primary_metric, n_fallback=fallbacks
-        )
-        self._publish()
-        self._record(lambda record: record.scoring(self.tested, self.leaderboard, kinds))
-        return {
-            "models": len(self.tested),
-            "cutoffs": int(self.origins.window.max()) + 1,
-            "rows": int(sum(tested.total("n_rows") for tested in self.tested.values())),
-            "best": self.leaderboard["model"][0],
-            "digest": results.digest(),
-            "leaderboard_digest": self.leaderboard_digest(),
-            "leaderboard": self.leaderboard.to_dicts(),
-        }
-
-    def _publish(self) -> None:
-        """The run's rows of the tables, each in one commit."""
-        run_id = pl.lit(self.run_id).alias("run_id")
-        rows = (pl.read_parquet(file).with_columns(run_id) for file in self.results.files("backtest"))
-        tables.replace_run(self.paths.table("backtest"), rows, self.run_id)
-        by_metric = (
-            self.scores.filter(pl.col("metric") == name).collect()
-            for name in self.step_scores["metric"].unique(maintain_order=True)
-        )
-        tables.replace_run(self.paths.table("scores"), by_metric, self.run_id)
-        tables.replace_run(self.paths.table("step_scores"), [self.step_scores], self.run_id)
-        tables.replace_run(self.paths.table("slices"), [self.slices], self.run_id)
-
-    def _served_state(self) -> Path:
-        """Folder with the complete state of what will be served."""
+    def _served_state(self) -> tuple[Path, bool]:
+        """Folder with the complete state of what will be served, and whether it was there."""
         champion = self.verdict.champion
         if champion in self.trained:
             result = final_job(self, champion)
         else:
             result = self.baseline_state(next(b for b in self.config.baselines if b.name == champion))
-        self._final_reused = result.reused
-        return result.folder / "state"
+        return result.folder / "state", result.reused
 
     def baseline_state(self, settings: BaselineSettings) -> StageResult:
         def build(folder: Path) -> Summary:

@@ -51,7 +51,7 @@ def write_run_report(run: "Run") -> dict[str, Any]:
         "run_id": run.run_id,
         "mlflow_run_id": run.recording.mlflow_run_id if run.recording else None,
         "champion": champion,
-        "champion_kind": "recurrent" if champion in run.trained else "baseline",
+        "champion_kind": run.tested[champion].model.kind,
         "best_baseline": beside,
         "verdict": run.verdict.sentence,
         "decision": run.verdict.decision,

@@ -13,12 +13,13 @@ from forecasting.pipeline import ingestion, tables
 from forecasting.pipeline.opening import open_run
 from forecasting.pipeline.paths import Paths
 from forecasting.pipeline.plan import task_of
+from forecasting.pipeline.promotion import roll_back
 from forecasting.pipeline.reporter import listening
 from forecasting.pipeline.run import STAGES, Run, Summary
 from forecasting.pipeline.serving import predict_champion, predict_states
 from forecasting.schema import UNIQUE_ID
-from forecasting.tracking.registry import resolve
-from forecasting.tracking.runs import Tracker
+from forecasting.tracking.registry import promote, resolve
+from forecasting.tracking.runs import Tracker, TrackingUnavailable
 
 
 def run_all(config: Config) -> Summary:
@@ -50,6 +51,22 @@ def backtest(config: Config, output: Path | None = None) -> Summary:
             run.results.scan("backtest").sink_parquet(unfinished)
             unfinished.replace(output)
         return run.summary() | {"output": str(output) if output else None}
+
+
+def rollback(config: Config) -> Summary:
+    """The champion before the present one serves again; the alias in MLflow moves with it where MLflow can be reached."""
+    with open_run(config) as run:
+        pointer = roll_back(config)
+        told = {key: value for key, value in pointer.items() if key != "previous"}
+        listening().finished("rollback", f"champion {pointer['model']}, version {pointer['version']}", False)
+        try:
+            tracker = Tracker(config.tracking.uri, config.tracking.artifacts, config.workspace.absolute(), config.name)
+            promote(tracker, config.name, str(pointer["version"]))
+        except TrackingUnavailable as error:
+            listening().warn(
+                f"MLflow cannot be reached ({error}); its alias champion was not moved: roll back its alias there"
+            )
+        return run.summary() | {"promote": told}
 
 
 def ingest_dry(config: Config) -> Summary:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
+from forecasting.evaluation.leaderboard import Standing
 from forecasting.evaluation.owa import with_owa, with_owa_steps
 from forecasting.evaluation.slices import origin_slices
 from forecasting.pipeline.jobs import TrainJob
@@ -102,3 +103,14 @@ class Results:
 
     def _details(self, table: str) -> pl.DataFrame:
         return pl.concat([pl.read_parquet(t.detail.folder / f"{table}.parquet") for t in self._tested.values()])
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What the backtest came to, for the record."""
+
+    board: pl.DataFrame
+    scores: pl.LazyFrame
+    step_scores: pl.DataFrame
+    slices: pl.DataFrame
+    standing: Standing

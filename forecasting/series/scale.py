@@ -17,33 +17,21 @@ def in_sample_scale(arrays: SeriesArrays, origins: Origins, season_length: int) 
     series = np.searchsorted(arrays.offsets, row, side="right") - 1
     change = np.full(len(arrays.y) + 1, np.nan)  # one more: the end of the last piece
     change[season_length:-1] = arrays.y[season_length:] - arrays.y[:-season_length]
-    opens = np.flatnonzero(np.diff(series, prepend=-1))  # the oldest origin of each series
-    before = np.where(np.diff(series, prepend=-1) != 0, -1, np.roll(row, 1))
-    begin = np.maximum(before + 1, arrays.offsets[series] + season_length)
+    begin = arrays.offsets[series] + season_length
     observed = np.isfinite(change)
     change = np.where(observed, change, 0.0)
-    sizes = np.diff(opens, append=len(series))
     count, total, squares = (
-        _within(_pieces(v, begin, row + 1), opens, sizes) for v in (observed.astype(float), np.abs(change), change**2)
+        _sums(values, begin, row + 1) for values in (observed.astype(float), np.abs(change), change**2)
     )
     with np.errstate(invalid="ignore"):
         return (total / count)[which], (squares / count)[which]
 
 
-def _pieces(values: FloatArray, begin: IntArray, end: IntArray) -> FloatArray:
-    """Sums of values[begin:end], 0 where empty; (O,). A sum never runs over two series, whose sizes may differ much."""
+def _sums(values: FloatArray, begin: IntArray, end: IntArray) -> FloatArray:
+    """Sums of values[begin:end], 0 where empty; (O,). Each by itself: its bits do not depend on the other origins."""
     limit = len(values) - 1
     bounds = np.stack([np.minimum(begin, limit), np.minimum(end, limit)], axis=1).ravel()
     return np.where(begin < end, np.add.reduceat(values, bounds)[::2], 0.0)
-
-
-def _within(pieces: FloatArray, opens: IntArray, sizes: IntArray) -> FloatArray:
-    """Running totals of the pieces of each series, which begin at `opens` and are `sizes` many."""
-    totals = pieces.copy()
-    for k in range(1, int(sizes.max())):
-        place = opens[sizes > k] + k
-        totals[place] += totals[place - 1]
-    return totals
 
 
 def standard_deviation(arrays: SeriesArrays, origins: Origins, until: Origins | None = None) -> FloatArray:

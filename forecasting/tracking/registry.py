@@ -8,6 +8,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from forecasting.tracking.runs import Tracker
 from forecasting.tracking.store import reaching
 
 CHAMPION = "champion"
+CHALLENGER = "challenger"  # the newest candidate that did not pass the gate
 DIGEST = "forecasting.digest"
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _URI = re.compile(r"(?:models:/)?([^/:@]+)(?:@([\w-]+)|/(\d+))?")
@@ -59,10 +61,22 @@ def register(tracker: Tracker, name: str, run: str, folder: Path, tags: Mapping[
             return _create_version(tracker, name, model, run, tags)
 
 
-def promote(tracker: Tracker, name: str, version: str) -> None:
-    """Give `version` the alias champion."""
+def promote(tracker: Tracker, name: str, version: str, alias: str = CHAMPION) -> None:
+    """Give `version` the alias champion, or another; a champion is no challenger any more."""
     with reaching(tracker.uri):
-        tracker.client.set_registered_model_alias(name, CHAMPION, version)
+        tracker.client.set_registered_model_alias(name, alias, version)
+        if alias == CHAMPION:
+            with suppress(MlflowException):  # there may be none
+                if str(tracker.client.get_model_version_by_alias(name, CHALLENGER).version) == version:
+                    tracker.client.delete_registered_model_alias(name, CHALLENGER)
+
+
+def annotate(tracker: Tracker, name: str, version: str, tags: Mapping[str, str], description: str) -> None:
+    """Put tags and a description on a version: what the gate said of it the last time."""
+    with reaching(tracker.uri):
+        for key, value in tags.items():
+            tracker.client.set_model_version_tag(name, version, key, value)
+        tracker.client.update_model_version(name, version, description)
 
 
 def resolve(tracker: Tracker, name_or_uri: str, into: Path | None = None) -> Resolved:

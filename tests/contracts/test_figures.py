@@ -23,11 +23,17 @@ def board_of(name: str) -> pl.DataFrame:
     return pl.DataFrame({"model": [name, "ets"], "kind": ["recurrent", "baseline"], "mase": [1.0, 2.0]})
 
 
+def standing_of(name: str) -> pl.DataFrame:
+    bounds = {"skill_best_baseline": [0.2, 0.0], "low": [0.1, None], "high": [0.3, None], "tied": [True, False]}
+    return board_of(name).with_columns(**{key: pl.Series(value) for key, value in bounds.items()})
+
+
 EXAMPLES: dict[str, Callable[[str], go.Figure]] = {
     "forecast_fan": fan_of,
     "gradient_norms": lambda name: FIGURES["gradient_norms"](pl.DataFrame({"model": name, **LOSSES}), 1.0),
     "leaderboard_bars": lambda name: FIGURES["leaderboard_bars"](board_of(name), "mase", name),
     "loss_curves": lambda name: FIGURES["loss_curves"](pl.DataFrame({"model": name, **LOSSES})),
+    "skill_intervals": lambda name: FIGURES["skill_intervals"](standing_of(name), name),
     "step_profile": lambda name: FIGURES["step_profile"](
         pl.DataFrame({"model": name, "step": [1, 2], "metric": "mase", "value": [1.0, 2.0]}), "mase", [name]
     ),

@@ -5,7 +5,14 @@ from polars.testing import assert_frame_equal
 from forecasting.evaluation.leaderboard import leaderboard
 
 KINDS = {"gru": "recurrent", "seasonal_naive": "baseline", "ets": "baseline"}
-SECONDS = pl.DataFrame({"model": list(KINDS), "fit_seconds": [9.0, 0.0, 0.0], "predict_seconds": [1.0, 2.0, 3.0]})
+SECONDS = pl.DataFrame(
+    {
+        "model": list(KINDS),
+        "n_parameters": [5, 0, 0],
+        "fit_seconds": [9.0, 0.0, 0.0],
+        "predict_seconds": [1.0, 2.0, 3.0],
+    }
+)
 
 
 def scores_of(values: dict[str, list[float | None]], metric: str = "mase") -> pl.DataFrame:
@@ -37,8 +44,9 @@ def test_skill_is_one_minus_the_ratio_to_the_reference() -> None:
 def test_the_columns_are_those_of_the_contract() -> None:
     table = leaderboard(example(), KINDS, SECONDS, "mase")
     skills = ["skill_seasonal_naive", "skill_best_baseline"]
-    last = ["n_scores", "n_fallback", "fit_seconds", "predict_seconds"]
-    assert table.columns == ["rank", "model", "kind", "mase", "wql", *skills, *last]
+    stands = ["low", "high", "win_rate", "mean_rank", "tied"]
+    last = ["n_scores", "n_fallback", "n_parameters", "fit_seconds", "predict_seconds"]
+    assert table.columns == ["rank", "model", "kind", "mase", "wql", *skills, *stands, *last]
     assert table.row(0)[:3] == (1, "gru", "recurrent")
     assert table.row(0)[-2:] == (9.0, 1.0)
 
