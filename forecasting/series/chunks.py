@@ -62,9 +62,9 @@ class SeriesChunks:
         """The rows of some series, ids as an Enum in the order of their text; the rows of a series lie together."""
         first, last = self._bounds[number], self._bounds[number + 1]
         rows = self._read(number) if self._n_files else _ranked(pl.concat(self._held), self._rank)
-        order = _stable_order(rows[_CODE].fill_null(first).to_numpy() - np.uint32(first))
+        rows = _gathered(rows, rows[_CODE].fill_null(first).to_numpy() - np.uint32(first))[0]
         ids = (pl.col(_CODE) - first).cat.to(pl.Enum(self._sorted[first:last])).alias(UNIQUE_ID)
-        return rows[order].select(ids, pl.exclude(_CODE))
+        return rows.select(ids, pl.exclude(_CODE))
 
     def share(self, table: pl.DataFrame, number: int) -> pl.DataFrame:
         """The rows of another table that belong to the series of a chunk; those of unknown series come with the next one."""
@@ -120,8 +120,8 @@ class SeriesChunks:
             rows = _ranked(pl.read_ipc(file), self._rank)
             number = rows[_CODE].fill_null(0).to_numpy()
             number = number_of[number] if len(number_of) else number
-            order = _stable_order(number)
-            rows, ends = rows[order], np.searchsorted(number[order], np.arange(self.n_chunks), side="right").tolist()
+            rows, number = _gathered(rows, number)
+            ends = np.searchsorted(number, np.arange(self.n_chunks), side="right").tolist()
             for chunk, (begin, end) in enumerate(pairwise([0, *ends])):
                 if end > begin:
                     with self._file(chunk).open("ab") as target:
@@ -146,6 +146,14 @@ def _ranked(rows: pl.DataFrame, rank: Codes) -> pl.DataFrame:
         return rows
     ranks = pl.Series(_CODE, rank[codes.fill_null(0).to_numpy()])
     return rows.with_columns(ranks if not codes.null_count() else ranks.set(codes.is_null(), None))
+
+
+def _gathered(rows: pl.DataFrame, codes: Codes) -> tuple[pl.DataFrame, Codes]:
+    """Rows of equal codes together, in the order of the codes and otherwise as they come."""
+    if bool(np.all(codes[1:] >= codes[:-1])):
+        return rows, codes
+    order = _stable_order(codes)
+    return rows[order], codes[order]
 
 
 def _stable_order(codes: Codes) -> npt.NDArray[np.int64]:

@@ -1,11 +1,12 @@
 from datetime import date
+from itertools import pairwise
 
 import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forecasting.series.digest import digest_of
+from forecasting.series.digest import TableDigest, digest_of
 from tests.series.examples import PROPERTY
 
 ROW = st.tuples(
@@ -45,6 +46,19 @@ def test_any_changed_cell_changes_it(rows, data):
     order = list(SCHEMA)
     same = before.sort(order).equals(after.sort(order), null_equal=True)
     assert (digest_of(before) == digest_of(after)) == same
+
+
+@PROPERTY
+@given(ROWS, st.lists(st.integers(0, 8), max_size=4), st.booleans())
+def test_a_table_in_parts_has_the_digest_of_the_whole_however_its_text_is_stored(rows, cuts, coded):
+    whole = table(rows).sort(list(SCHEMA))
+    towns = pl.Enum(whole["town"].drop_nulls().unique().sort())
+    ids = pl.Enum(whole["unique_id"].unique().sort())
+    stored = whole.cast({"unique_id": ids, "town": towns}) if coded else whole
+    parts = TableDigest(whole.schema)
+    for begin, end in pairwise([0, *sorted(min(cut, len(rows)) for cut in cuts), len(rows)]):
+        parts.add(stored[begin:end])
+    assert parts.hexdigest() == digest_of(whole)
 
 
 def test_text_does_not_run_over_into_the_next_cell():
