@@ -109,6 +109,10 @@ class Recurrence(nn.Module):
 
     def last(self, hidden_BTE: Tensor, length_B: Tensor) -> Tensor:
         """What a layer gives once the whole window is read, in each direction; (B, E)."""
+        if not len(self.backward_layers):
+            return at_last_step(
+                hidden_BTE, length_B
+            )  # a slice of all would cost a second (B, T, D) of zeros on the way back
         forward_BD = at_last_step(hidden_BTE[..., : self.hidden_size], length_B)
         return torch.cat([forward_BD, hidden_BTE[:, 0, self.hidden_size :]], dim=1)
 

@@ -37,8 +37,8 @@ EVERY_STEP = [
 @pytest.mark.parametrize("topology", EVERY_STEP)
 @pytest.mark.parametrize(
     "scaled",
-    [{"transform": "difference"}, pytest.param({"scaling": "last_value"}, marks=SLOW), pytest.param({}, marks=SLOW)],
-    ids=["difference", "last_value", "default"],
+    [{"transform": "difference"}, pytest.param({"scaling": "last_value"}, marks=SLOW)],
+    ids=["difference", "last_value"],
 )
 def test_where_every_step_is_an_origin_intervals_widen_as_they_must(topology, scaled):
     np.testing.assert_allclose(width(topology=topology, **scaled), RIGHT, rtol=0.1)
@@ -60,6 +60,20 @@ def test_paths_that_are_drawn_and_read_again_widen_as_they_must(settings):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("strategy", ["direct", "recursive"])
+def test_a_memory_finds_the_size_of_the_steps_in_a_window_scaled_by_how_far_it_wandered(strategy):
+    np.testing.assert_allclose(width(topology="many_to_many", strategy=strategy, n_paths=100), RIGHT, rtol=0.1)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("topology", ["many_to_one", "encoder_decoder"])
 def test_with_one_origin_per_window_intervals_widen_as_they_must(topology):
     np.testing.assert_allclose(width(batch_size=128, topology=topology, transform="difference"), RIGHT, rtol=0.1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("topology", "head"), [("many_to_many", "quantiles"), ("many_to_one", "normal")])
+def test_intervals_of_sample_paths_widen_as_they_must(topology, head):
+    paths = {"strategy": "recursive", "n_paths": 100, "head": head}
+    found = width(batch_size=64, topology=topology, transform="difference", **paths)
+    np.testing.assert_allclose(found, RIGHT, rtol=0.1)
