@@ -6,12 +6,17 @@ from pathlib import Path
 from typing import Any
 
 from forecasting.errors import InputError, unknown
+from forecasting.forecasters.blend import load as load_blend
 from forecasting.forecasters.local import load as load_baseline
 from forecasting.forecasters.protocol import Forecaster
 from forecasting.forecasters.recurrent import load as load_network
 from forecasting.forecasters.recurrent_state import FORMAT as RECURRENT_FORMAT
 
-_FORMATS = {"baseline": 1, "recurrent": RECURRENT_FORMAT}  # the newest format of each kind; older ones are read too
+_FORMATS = {
+    "baseline": 1,
+    "blend": 1,
+    "recurrent": RECURRENT_FORMAT,
+}  # the newest format of each kind; older ones are read too
 
 
 def load_forecaster(folder: Path, device: str = "cpu", workers: int = 1, memory: Path | None = None) -> Forecaster:
@@ -24,6 +29,8 @@ def load_forecaster(folder: Path, device: str = "cpu", workers: int = 1, memory:
     state = read_state(folder)
     if state["kind"] == "recurrent":
         return load_network(folder, device)
+    if state["kind"] == "blend":
+        return load_blend(folder, lambda member: load_forecaster(member, device, workers, memory))
     return load_baseline(folder, workers, memory)
 
 

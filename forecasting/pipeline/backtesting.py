@@ -35,7 +35,7 @@ QUICK = 200_000  # forecasts of one model: below it another process costs more t
 
 
 def models_of(run: "Run") -> list[Model]:
-    """Every network that was fitted, with its refits, and every baseline."""
+    """Every network that was fitted, with its refits, every blend and every baseline."""
     networks = [
         Model(
             name,
@@ -49,7 +49,11 @@ def models_of(run: "Run") -> list[Model]:
     ]
     if run.config.evaluation.refit:
         networks = _refitted(run, networks)
-    return [*networks, *(baseline_model(run, settings) for settings in run.config.baselines)]
+    blends = [
+        Model(name, "blend", result.folder / "state", result.seconds, len(result.summary["weights"]))
+        for name, result in run.blended.items()
+    ]
+    return [*networks, *blends, *(baseline_model(run, settings) for settings in run.config.baselines)]
 
 
 def baseline_model(run: "Run", settings: BaselineSettings) -> Model:

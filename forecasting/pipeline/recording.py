@@ -20,7 +20,7 @@ from forecasting.evaluation.rules import rules_table
 from forecasting.figures.leaderboard import leaderboard_bars, skill_intervals
 from forecasting.figures.steps import step_profile
 from forecasting.figures.training import gradient_norms, loss_curves
-from forecasting.forecasters.catalog import state_digest
+from forecasting.forecasters.catalog import read_state, state_digest
 from forecasting.operations.monitoring import Realised
 from forecasting.pipeline.ingestion import Ingested
 from forecasting.pipeline.jobs import TrainJob
@@ -227,9 +227,11 @@ class Recording:
         tracker, parent = self._require()
         with tracker.child(parent, f"model/{name}", name, kind, result.seconds) as run:
             numbers = {k: float(v) for k, v in row.items() if isinstance(v, int | float) and not isinstance(v, bool)}
-            params = (
-                {} if kind == "recurrent" else {"kind": next(b.kind for b in self.config.baselines if b.name == name)}
-            )
+            kinds = {b.name: b.kind for b in self.config.baselines}
+            params = {"kind": kinds[name]} if name in kinds else {}
+            if kind == "blend":
+                state = read_state(result.model.state)
+                params = dict(zip(state["settings"]["members"], state["weights"], strict=True))
             found = result.check.summary
             leak = {f"leak.{key}": float(value) for key, value in found.items() if isinstance(value, int)}
             tags = {"forecasting.leak_check": "failed" if found["moved"] else "passed"}

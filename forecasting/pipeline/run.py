@@ -23,6 +23,7 @@ from forecasting.forecasters.local import LocalForecaster
 from forecasting.forecasters.recurrent_settings import RecurrentSettings, settings_from_dict
 from forecasting.pipeline import ingestion, jobs, windowing
 from forecasting.pipeline.backtesting import backtest_models, models_of, naive2_of
+from forecasting.pipeline.blending import blend_jobs, final_blend, fit_blend
 from forecasting.pipeline.fitting import final_job, train_jobs, tune_jobs
 from forecasting.pipeline.paths import Paths
 from forecasting.pipeline.plan import data_inputs, reading_of, recipe_of, task_of
@@ -73,6 +74,7 @@ class Run:
         self.done: dict[str, Summary] = {}
         self.recording: Recording | None = None
         self.comparison: Comparison
+        self.blended: dict[str, StageResult] = {}
 
     # -- stages ------------------------------------------------------------------------------------------------------
 
@@ -144,6 +146,12 @@ class Run:
             self._record(lambda record: record.training(self.recipes, self.trained))
             scores = {
                 n: r.summary["inner_score"] for n, r in self.fitted.items() if r.summary["inner_score"] is not None
+            }
+            blends = blend_jobs(self)
+            results += self.run_missing("blend", fit_blend, blends, [job.name for job in blends])
+            self.blended = dict(zip((job.name for job in blends), results[len(names) :], strict=True))
+            scores |= {
+                n: r.summary["inner_score"] for n, r in self.blended.items() if r.summary["inner_score"] is not None
             }
             self.candidate = min(scores, key=lambda n: (scores[n], n)) if scores else None
             reused = all(result.reused for result in results)
@@ -293,6 +301,7 @@ class Run:
     def states(self) -> dict[str, Path]:
         """State folders of every evaluated network and of every baseline."""
         found = {name: result.folder / "state" for name, result in self.fitted.items()}
+        found |= {name: result.folder / "state" for name, result in self.blended.items()}
         return found | {b.name: self.baseline_state(b).folder / "state" for b in self.config.baselines}
 
     def summary(self) -> Summary:
@@ -355,7 +364,9 @@ class Run:
     def _served_state(self) -> tuple[Path, bool]:
         """Folder with the complete state of what will be served, and whether it was there."""
         champion = self.verdict.champion
-        if champion in self.trained:
+        if champion in self.blended:
+            result = final_blend(self, champion)
+        elif champion in self.trained:
             result = final_job(self, champion)
         else:
             result = self.baseline_state(next(b for b in self.config.baselines if b.name == champion))
