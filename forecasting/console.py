@@ -7,6 +7,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
+from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -99,14 +100,20 @@ def _console(stderr: bool) -> Console:
 
 def show_leaderboard(console: Console, rows: list[dict[str, Any]], champion: str | None) -> None:
     """The leaderboard as a table: best first, the champion marked, what cannot be told apart from the first one too."""
-    table = Table(title="Leaderboard: all on the same series and cutoffs", title_justify="left", header_style="bold")
+    table = Table(
+        title="Leaderboard: all on the same series and cutoffs",
+        title_justify="left",
+        header_style="bold",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+    )
     shown = [_combined(row) for row in rows]
     columns = [c for c in shown[0] if c not in ("model", "kind", "mark")]
     table.add_column("", width=2)
     table.add_column("model", no_wrap=True)
-    table.add_column("kind")
+    table.add_column("kind", no_wrap=True)
     for column in columns:
-        table.add_column(LABELS.get(column, column), justify="right")
+        table.add_column(LABELS.get(column, column), justify="right", no_wrap=column != "interval")
     for row in shown:
         own = row["model"] == champion
         table.add_row(
