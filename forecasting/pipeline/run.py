@@ -35,7 +35,6 @@ from forecasting.pipeline.sentences import sentence
 from forecasting.pipeline.serving import champion_of, predict_champion
 from forecasting.pipeline.showing import write_run_report
 from forecasting.pipeline.tested import Comparison, Results, Tested
-from forecasting.pipeline.verdict_page import promotion_tags
 from forecasting.processes import run_jobs, workers_of
 from forecasting.series.arrays import Origins, SeriesArrays, require_future
 from forecasting.series.cutoffs import inner_origins, last_origins, origins_of, training_origins
@@ -183,14 +182,13 @@ class Run:
                 pointer, reused = champion_of(self.paths), True
             else:
                 state, reused = self._served_state()
-                tags = promotion_tags(self.verdict)
-                version = self._record(lambda record: record.register(state, self.verdict.champion, CHAMPION, tags))
+                served = (state, self.verdict.champion, CHAMPION, self.verdict)
+                version = self._record(lambda record: record.register(*served))
                 pointer = pointer_of(self, self.verdict, state, version)
                 write_json(self.paths.champion, pointer)
             if self.candidate is not None and self.verdict.decision != "promoted":
                 loser = self.tested[self.candidate].model.state
-                tags = promotion_tags(self.verdict)
-                self._record(lambda record: record.register(loser, str(self.candidate), CHALLENGER, tags))
+                self._record(lambda record: record.register(loser, str(self.candidate), CHALLENGER, self.verdict))
             told = {key: value for key, value in pointer.items() if key != "previous"}
             return {
                 **told,
