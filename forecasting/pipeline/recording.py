@@ -160,6 +160,8 @@ class Recording:
             "forecasting.data_digest": ingested.version.digest,
             "forecasting.kind": "pipeline",
         }
+        if ingested.summary["dropped_covariates"]:
+            tags["forecasting.dropped_covariates"] = ", ".join(ingested.summary["dropped_covariates"])
         self.mlflow_run_id = tracker.start_parent(self.run_id, f"{config.name} {self.run_id[:8]}", params, tags)
         self._tracker = tracker
         self._once("opened", lambda: self._opened(ingested))
@@ -221,6 +223,8 @@ class Recording:
             tracker.log(run, settings | training | resolved | {"seed": recipe.seed}, metrics, tags)
             tracker.log_history(run, summary["history"])
             history = pl.DataFrame(summary["history"]).with_columns(model=pl.lit(name))
+            if "valid_loss" not in history.columns:  # no inner cutoff was usable
+                history = history.with_columns(valid_loss=pl.lit(None, pl.Float64))
             figures = {"Loss": loss_curves(history), "Gradient norm": gradient_norms(history)}
             tracker.log_figures_html(run, figures, "figures/training.html")
 
