@@ -73,6 +73,7 @@ class Run:
         self.started = time.perf_counter()
         self.done: dict[str, Summary] = {}
         self.recording: Recording | None = None
+        self.looks_ahead = True  # what is known in advance must reach beyond the data, or the last stage would fail
         self.comparison: Comparison
         self.blended: dict[str, StageResult] = {}
 
@@ -270,7 +271,8 @@ class Run:
     def arrays(self) -> SeriesArrays:
         """The dataset of this run."""
         arrays = self.dataset.arrays()
-        require_future(arrays, last_origins(arrays, self.reading.align), self.task.horizon)
+        if self.looks_ahead:
+            require_future(arrays, last_origins(arrays, self.reading.align), self.task.horizon)
         return arrays
 
     @cached_property
