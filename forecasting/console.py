@@ -7,7 +7,6 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
-from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -19,10 +18,11 @@ LABELS = {
     "wql": "WQL",
     "coverage": "cov.",
     "skill_seasonal_naive": "vs seas. naive",
-    "skill_best_baseline": "vs best base",
-    "interval": "from .. to",
+    "owa": "OWA",
+    "skill_best_baseline": "vs best",
+    "interval": "between",
     "win_rate": "wins",
-    "mean_rank": "mean rank",
+    "mean_rank": "rank",
     "n_parameters": "params",
     "seconds": "s",
 }
@@ -113,7 +113,7 @@ def show_leaderboard(console: Console, rows: list[dict[str, Any]], champion: str
     table.add_column("model", no_wrap=True)
     table.add_column("kind", no_wrap=True)
     for column in columns:
-        table.add_column(LABELS.get(column, column), justify="right", no_wrap=column != "interval")
+        table.add_column(LABELS.get(column, column), justify="right", no_wrap=True)
     for row in shown:
         own = row["model"] == champion
         table.add_row(
@@ -148,9 +148,9 @@ def _combined(row: dict[str, Any]) -> dict[str, Any]:
     kept: dict[str, Any] = {"mark": "=" if row.get("tied") else " "}
     for column, value in row.items():
         if column not in skip:
-            kept[column] = value
+            kept[column] = "network" if column == "kind" and value == "recurrent" else value
         if column == "skill_best_baseline":
-            kept["interval"] = None if low is None or high is None else f"{low:+.0%} .. {high:+.0%}"
+            kept["interval"] = None if low is None or high is None else f"{low:+.0%} {high:+.0%}"
     return kept | {"seconds": (row.get("fit_seconds") or 0.0) + (row.get("predict_seconds") or 0.0)}
 
 
