@@ -104,7 +104,8 @@ def show_leaderboard(console: Console, rows: list[dict[str, Any]], champion: str
         title="Leaderboard: all on the same series and cutoffs",
         title_justify="left",
         header_style="bold",
-        box=box.SIMPLE_HEAD,
+        box=None,
+        padding=(0, 2, 0, 0),
         pad_edge=False,
     )
     shown = [_combined(row) for row in rows]
