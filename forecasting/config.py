@@ -13,6 +13,7 @@ from forecasting.errors import InputError, unknown
 from forecasting.evaluation.gate import PromotionSettings
 from forecasting.evaluation.metrics import METRICS, primary
 from forecasting.forecasters.baselines import BASELINES, BaselineSettings
+from forecasting.forecasters.blend import BlendSettings
 from forecasting.forecasters.recurrent import RecurrentSettings
 from forecasting.freq import parse_freq, require_zone
 from forecasting.operations.monitoring import MonitoringSettings
@@ -166,6 +167,7 @@ class Config(_Strict):
             BaselineSettings(kind) for kind in ("naive", "seasonal_naive", "ets", "theta", "arima")
         ]
     )
+    blends: list[BlendSettings] | Literal["auto"] = []  # auto: the best network with every baseline
     tuning: Tuning = Tuning()
     evaluation: EvaluationSettings = EvaluationSettings()
     training: FinalTraining = FinalTraining()
@@ -190,7 +192,11 @@ class Config(_Strict):
     @model_validator(mode="after")
     def _names_agree(self) -> Self:
         networks, baselines = [f.name for f in self.forecasters], [b.name for b in self.baselines]
-        names = networks + baselines
+        blends = [] if self.blends == "auto" else [blend.name for blend in self.blends]
+        names = networks + baselines + blends
+        for member in [m for blend in self.blends if not isinstance(blend, str) for m in blend.members]:
+            if member not in networks + baselines:
+                raise unknown("a member of a blend", member, networks + baselines, "blends.members")
         if len(set(names)) < len(names):
             raise InputError(
                 f"names of forecasters and baselines must be unique, got {sorted(names)}: set forecasters.name"

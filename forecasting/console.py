@@ -18,10 +18,11 @@ LABELS = {
     "wql": "WQL",
     "coverage": "cov.",
     "skill_seasonal_naive": "vs seas. naive",
-    "skill_best_baseline": "vs best base",
-    "interval": "from .. to",
+    "owa": "OWA",
+    "skill_best_baseline": "vs best",
+    "interval": "between",
     "win_rate": "wins",
-    "mean_rank": "mean rank",
+    "mean_rank": "rank",
     "n_parameters": "params",
     "seconds": "s",
 }
@@ -99,14 +100,21 @@ def _console(stderr: bool) -> Console:
 
 def show_leaderboard(console: Console, rows: list[dict[str, Any]], champion: str | None) -> None:
     """The leaderboard as a table: best first, the champion marked, what cannot be told apart from the first one too."""
-    table = Table(title="Leaderboard: all on the same series and cutoffs", title_justify="left", header_style="bold")
+    table = Table(
+        title="Leaderboard: all on the same series and cutoffs",
+        title_justify="left",
+        header_style="bold",
+        box=None,
+        padding=(0, 2, 0, 0),
+        pad_edge=False,
+    )
     shown = [_combined(row) for row in rows]
     columns = [c for c in shown[0] if c not in ("model", "kind", "mark")]
     table.add_column("", width=2)
     table.add_column("model", no_wrap=True)
-    table.add_column("kind")
+    table.add_column("kind", no_wrap=True)
     for column in columns:
-        table.add_column(LABELS.get(column, column), justify="right")
+        table.add_column(LABELS.get(column, column), justify="right", no_wrap=True)
     for row in shown:
         own = row["model"] == champion
         table.add_row(
@@ -141,9 +149,9 @@ def _combined(row: dict[str, Any]) -> dict[str, Any]:
     kept: dict[str, Any] = {"mark": "=" if row.get("tied") else " "}
     for column, value in row.items():
         if column not in skip:
-            kept[column] = value
+            kept[column] = "network" if column == "kind" and value == "recurrent" else value
         if column == "skill_best_baseline":
-            kept["interval"] = None if low is None or high is None else f"{low:+.0%} .. {high:+.0%}"
+            kept["interval"] = None if low is None or high is None else f"{low:+.0%} {high:+.0%}"
     return kept | {"seconds": (row.get("fit_seconds") or 0.0) + (row.get("predict_seconds") or 0.0)}
 
 

@@ -68,6 +68,29 @@ def fit_leak_check(
     return LeakReport(len(until), int(changed.sum()), tuple(dict.fromkeys(moved))[:_SHOWN])
 
 
+def window_leak_check(
+    every_step: Callable[[SeriesArrays, Origins], FloatArray | None], arrays: SeriesArrays, origins: Origins, seed: int
+) -> LeakReport:
+    """Change the second half of each window, and compare what is forecast from the steps of the first half, to the bit.
+
+    `every_step` gives the forecasts (O, T, ...) from each step of the windows that end at the origins (one per series),
+    oldest step first, or null where a window has one origin alone: then nothing is checked.
+    """
+    before = every_step(arrays, origins)
+    if before is None:
+        return LeakReport(0, 0)
+    length = np.minimum(before.shape[1], origins.row - arrays.offsets[origins.series] + 1)
+    kept = length // 2  # steps of the first half
+    halfway = Origins(origins.series, origins.row - length + kept, origins.window)
+    able = np.flatnonzero(kept > 0)
+    noisy = with_noise_after(arrays, halfway.take(able), np.random.default_rng(seed))
+    after = every_step(noisy, origins)
+    assert after is not None
+    moved = [o for o in able if (_bits(before[o, : kept[o]]) != _bits(after[o, : kept[o]])).any()]
+    ids = [arrays.ids[origins.series[o]] for o in moved]
+    return LeakReport(len(able), len(moved), tuple(ids)[:_SHOWN])
+
+
 def with_noise_after(arrays: SeriesArrays, origins: Origins, rng: np.random.Generator) -> SeriesArrays:
     """A copy in which all that an origin must not see is noise, and every row after it looks observed.
 

@@ -97,8 +97,8 @@ def _skill_bound(lead: Significance | None, needed: Standards) -> Rule:
     low = lead.low if lead else None
     sure = lead is not None and lead.probability >= needed.confidence
     passed = sure and low is not None and low > needed.min_skill
-    told = f"{100 * lead.probability:.1f} %" if lead else "nothing"
-    detail = f"lower bound of the skill; {told} sure that it is above, {100 * needed.confidence:g} % is needed"
+    told = "over 99.9" if lead and lead.probability > 0.999 else f"{100 * lead.probability:.1f}" if lead else "0"
+    detail = f"lower bound of the skill; it is {told} % sure that the skill is above, {100 * needed.confidence:g} % is needed"
     return Rule("skill_bound", passed, _finite(low), needed.min_skill, detail)
 
 

@@ -9,6 +9,7 @@ from forecasting.figures.labels import metric_label, number, percent
 from forecasting.figures.theme import BASELINE, INK, MUTED, NETWORK, plain, styled
 
 BASELINE_KIND = "baseline"
+_WORST_SHOWN = -1.5  # a skill below it is written, not drawn: the others would become one dot
 
 
 def leaderboard_bars(leaderboard: pl.DataFrame, metric: str, champion: str | None = None) -> go.Figure:
@@ -75,7 +76,11 @@ def skill_intervals(leaderboard: pl.DataFrame, champion: str | None = None) -> g
     figure.update_xaxes(range=_skill_range(rows), tickformat="+.0%")
     figure.add_vline(x=0, line={"color": MUTED, "width": 1.2, "dash": "dot"}, layer="below")
     inner = 50 + 30 * max(rows.height, 2)
-    title = "Skill against the best baseline, with its bounds (= cannot be told apart from the first)"
+    for row in rows.filter(pl.col("skill") < _WORST_SHOWN).to_dicts():
+        figure.add_annotation(
+            x=_WORST_SHOWN, y=names[row["model"]], text=f"← {percent(row['skill'])}", showarrow=False, xanchor="left"
+        )
+    title = "Skill against the best baseline (= like the first)"
     figure = styled(figure, title, "skill (share of the baseline's error)", "model", height=inner + 125)
     return figure.update_layout(legend={"y": -62 / inner})
 
@@ -89,7 +94,7 @@ def _skill_range(rows: pl.DataFrame) -> list[float]:
     """All skills and bounds, but no model so bad that the others become one dot."""
     values = [v for c in ("skill", "low", "high") for v in rows[c].to_list() if v is not None and math.isfinite(v)]
     low, high = min([*values, 0.0]), max([*values, 0.0])
-    return [max(low, -1.5) - 0.05, high + 0.05]
+    return [max(low, _WORST_SHOWN) - 0.05, high + 0.05]
 
 
 def _dots(figure: go.Figure, rows: pl.DataFrame, names: dict[str, str], kind: str, tone: str) -> None:

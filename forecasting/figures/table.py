@@ -112,8 +112,7 @@ def _best(leaderboard: pl.DataFrame, column: str, nominal: float | None) -> floa
 
 def _cell(column: str, value: object, best: float | None, champion: bool) -> str:
     if column == "kind":
-        network = value != "baseline"
-        shown = "network" if network else "baseline"
+        shown = {"baseline": "baseline", "blend": "blend"}.get(str(value), "network")
         return f'<td class="text"><span class="chip {shown}" title="{html.escape(str(value))}">{shown}</span></td>'
     if column == "model":
         name = html.escape(str(value))

@@ -7,6 +7,7 @@ from typing import Any
 
 from forecasting.errors import InputError, unknown
 from forecasting.forecasters import ensemble
+from forecasting.forecasters.blend import load as load_blend
 from forecasting.forecasters.local import load as load_baseline
 from forecasting.forecasters.protocol import Forecaster
 from forecasting.forecasters.recurrent import load as load_network
@@ -15,6 +16,7 @@ from forecasting.forecasters.recurrent_state import FORMAT as RECURRENT_FORMAT
 _FORMATS = {
     "baseline": 1,
     "ensemble": ensemble.FORMAT,
+    "blend": 1,
     "recurrent": RECURRENT_FORMAT,
 }  # the newest format of each kind; older ones are read too
 
@@ -31,6 +33,8 @@ def load_forecaster(folder: Path, device: str = "cpu", workers: int = 1, memory:
         return ensemble.load(folder, state, device)
     if state["kind"] == "recurrent":
         return load_network(folder, device)
+    if state["kind"] == "blend":
+        return load_blend(folder, lambda member: load_forecaster(member, device, workers, memory))
     return load_baseline(folder, workers, memory)
 
 

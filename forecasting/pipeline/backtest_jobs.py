@@ -7,7 +7,7 @@ cutoff that was forecast and scored once is not touched again.
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +15,14 @@ import numpy as np
 import polars as pl
 
 from forecasting.evaluation.backtest import backtest
-from forecasting.evaluation.leak_check import LeakReport, fit_leak_check, leak_check
+from forecasting.evaluation.leak_check import LeakReport, fit_leak_check, leak_check, window_leak_check
 from forecasting.evaluation.scoring import score, step_scores
 from forecasting.evaluation.selection import inner_score
 from forecasting.evaluation.slices import step_slices
 from forecasting.forecasters.catalog import load_forecaster
 from forecasting.forecasters.ensemble import EnsembleForecaster
 from forecasting.forecasters.protocol import Forecaster, no_progress
+from forecasting.forecasters.recurrent_prefixes import step_forecasts
 from forecasting.pipeline.jobs import TrainJob
 from forecasting.series.arrays import Origins, SeriesArrays
 from forecasting.series.as_of import as_of
@@ -160,6 +161,10 @@ def _check(job: CheckJob) -> StageResult:
         reports = {"forecast": leak_check(forecaster, arrays, _sample(job.origins), job.seed)}
         if job.recipe is not None:
             reports["fit"] = _fit_leak(job.recipe, arrays, job.seed)
+        if isinstance(forecaster, EnsembleForecaster):
+            one_each = _sample(job.origins.take(job.origins.window == job.origins.window.max()))
+            network = forecaster.members[0]  # the others differ in seed and context alone
+            reports["window"] = window_leak_check(partial(step_forecasts, network), arrays, one_each, job.seed)
         told = {f"{kind}_{key}": getattr(r, key) for kind, r in reports.items() for key in ("checked", "moved")}
         moved = sorted({name for report in reports.values() for name in report.moved_ids})
         return told | {

@@ -36,7 +36,7 @@ QUICK = 200_000  # forecasts of one model: below it another process costs more t
 
 
 def models_of(run: "Run") -> list[Model]:
-    """Every network that was fitted, with its refits, and every baseline."""
+    """Every network that was fitted, with its refits, every blend and every baseline."""
     networks = [
         Model(
             name,
@@ -50,7 +50,18 @@ def models_of(run: "Run") -> list[Model]:
     ]
     if run.config.evaluation.refit:
         networks = _refitted(run, networks)
-    return [*networks, *(baseline_model(run, settings) for settings in run.config.baselines)]
+    blends = [
+        Model(name, "blend", result.folder / "state", result.seconds, _parameters(run, result))
+        for name, result in run.blended.items()
+    ]
+    return [*networks, *blends, *(baseline_model(run, settings) for settings in run.config.baselines)]
+
+
+def _parameters(run: "Run", blend: StageResult) -> int:
+    """Those of the networks in a blend, and a weight for each member."""
+    members = blend.summary["members"]
+    networks = [run.fitted[name] for name in members if name in run.fitted]
+    return len(members) + sum(int(network.summary["notes"].get("n_parameters", 0)) for network in networks)
 
 
 def baseline_model(run: "Run", settings: BaselineSettings) -> Model:

@@ -19,7 +19,7 @@ from forecasting.evaluation.gate import Verdict
 from forecasting.evaluation.rules import rules_table
 from forecasting.figures.leaderboard import leaderboard_bars, skill_intervals
 from forecasting.figures.steps import step_profile
-from forecasting.forecasters.catalog import state_digest
+from forecasting.forecasters.catalog import read_state, state_digest
 from forecasting.operations.monitoring import Realised
 from forecasting.pipeline.ingestion import Ingested
 from forecasting.pipeline.jobs import TrainJob
@@ -27,7 +27,7 @@ from forecasting.pipeline.paths import Paths
 from forecasting.pipeline.reporter import listening
 from forecasting.pipeline.telling import memory_sentence, training_figures
 from forecasting.pipeline.tested import Comparison, Tested
-from forecasting.pipeline.verdict_page import promotion_tags, verdict_page
+from forecasting.pipeline.verdict_page import promotion_tags, rules_page, verdict_page
 from forecasting.stages import StageResult, key_of, write_json
 from forecasting.tracking.provenance import provenance
 from forecasting.tracking.registry import annotate, promote, register
@@ -81,11 +81,12 @@ class Recording:
             f"verdict/{verdict.sentence}/{key_of('verdict', asdict(verdict))}", lambda: self._verdict(verdict, found)
         )
 
-    def register(self, state: Path, model: str, alias: str, tags: dict[str, str]) -> str | None:
+    def register(self, state: Path, model: str, alias: str, verdict: Verdict) -> str | None:
         """Register the state under the pipeline's name with an alias; None where MLflow cannot be asked."""
 
         def work() -> str:
             tracker, run = self._require()
+            tags = promotion_tags(verdict)
             known = {
                 "forecasting.run_id": self.run_id,
                 "forecasting.model": model,
@@ -93,7 +94,7 @@ class Recording:
             }
             version = register(tracker, self.config.name, run, state, known | tags)
             promote(tracker, self.config.name, version, alias)
-            annotate(tracker, self.config.name, version, tags, tags["forecasting.reason"])
+            annotate(tracker, self.config.name, version, tags, rules_page(verdict))
             return version
 
         return self._try(work)
@@ -235,9 +236,11 @@ class Recording:
         tracker, parent = self._require()
         with tracker.child(parent, f"model/{name}", name, kind, result.seconds) as run:
             numbers = {k: float(v) for k, v in row.items() if isinstance(v, int | float) and not isinstance(v, bool)}
-            params = (
-                {} if kind == "recurrent" else {"kind": next(b.kind for b in self.config.baselines if b.name == name)}
-            )
+            kinds = {b.name: b.kind for b in self.config.baselines}
+            params = {"kind": kinds[name]} if name in kinds else {}
+            if kind == "blend":
+                state = read_state(result.model.state)
+                params = dict(zip(state["settings"]["members"], state["weights"], strict=True))
             found = result.check.summary
             leak = {f"leak.{key}": float(value) for key, value in found.items() if isinstance(value, int)}
             tags = {"forecasting.leak_check": "failed" if found["moved"] else "passed"}
@@ -252,7 +255,8 @@ class Recording:
         champion = board.filter(pl.col("model") == verdict.champion).to_dicts()[0]
         shown = {f"champion.{k}": float(v) for k, v in champion.items() if isinstance(v, int | float) and k != "rank"}
         rules = rules_table(verdict.rules)
-        tags = promotion_tags(verdict) | {
+        tags = {
+            "forecasting.decision": verdict.decision,
             "mlflow.note.content": verdict_page(verdict, board),
             "forecasting.champion": verdict.champion,
             "forecasting.leak_check": "passed"

@@ -24,6 +24,7 @@ from forecasting.forecasters.recurrent_settings import RecurrentSettings, settin
 from forecasting.pipeline import ingestion, windowing
 from forecasting.pipeline.ahead import known_ahead
 from forecasting.pipeline.backtesting import backtest_models, models_of, naive2_of
+from forecasting.pipeline.blending import blend_jobs, final_blend, fit_blend
 from forecasting.pipeline.fitting import final_job, train_jobs, tune_jobs
 from forecasting.pipeline.members import fit_forecasters
 from forecasting.pipeline.paths import Paths
@@ -36,7 +37,6 @@ from forecasting.pipeline.sentences import sentence
 from forecasting.pipeline.serving import champion_of, predict_champion
 from forecasting.pipeline.showing import write_run_report
 from forecasting.pipeline.tested import Comparison, Results, Tested
-from forecasting.pipeline.verdict_page import promotion_tags
 from forecasting.processes import run_jobs, workers_of
 from forecasting.series.arrays import Origins, SeriesArrays, require_future
 from forecasting.series.cutoffs import inner_origins, last_origins, origins_of, training_origins
@@ -74,7 +74,9 @@ class Run:
         self.started = time.perf_counter()
         self.done: dict[str, Summary] = {}
         self.recording: Recording | None = None
+        self.looks_ahead = True  # what is known in advance must reach beyond the data, or the last stage would fail
         self.comparison: Comparison
+        self.blended: dict[str, StageResult] = {}
 
     # -- stages ------------------------------------------------------------------------------------------------------
 
@@ -151,6 +153,12 @@ class Run:
             scores = {
                 n: r.summary["inner_score"] for n, r in self.fitted.items() if r.summary["inner_score"] is not None
             }
+            blends = blend_jobs(self)
+            results += self.run_missing("blend", fit_blend, blends, [job.name for job in blends])
+            self.blended = dict(zip((job.name for job in blends), results[len(names) :], strict=True))
+            scores |= {
+                n: r.summary["inner_score"] for n, r in self.blended.items() if r.summary["inner_score"] is not None
+            }
             self.candidate = min(scores, key=lambda n: (scores[n], n)) if scores else None
             reused = all(result.reused for result in results)
             return {"candidate": self.candidate, "inner_scores": scores, "failed": self.failed, "reused": reused}
@@ -181,14 +189,13 @@ class Run:
                 pointer, reused = champion_of(self.paths), True
             else:
                 state, reused = self._served_state()
-                tags = promotion_tags(self.verdict)
-                version = self._record(lambda record: record.register(state, self.verdict.champion, CHAMPION, tags))
+                served = (state, self.verdict.champion, CHAMPION, self.verdict)
+                version = self._record(lambda record: record.register(*served))
                 pointer = pointer_of(self, self.verdict, state, version)
                 write_json(self.paths.champion, pointer)
             if self.candidate is not None and self.verdict.decision != "promoted":
                 loser = self.tested[self.candidate].model.state
-                tags = promotion_tags(self.verdict)
-                self._record(lambda record: record.register(loser, str(self.candidate), CHALLENGER, tags))
+                self._record(lambda record: record.register(loser, str(self.candidate), CHALLENGER, self.verdict))
             told = {key: value for key, value in pointer.items() if key != "previous"}
             return {
                 **told,
@@ -265,7 +272,8 @@ class Run:
     def arrays(self) -> SeriesArrays:
         """The dataset of this run."""
         arrays = self.dataset.arrays()
-        require_future(arrays, last_origins(arrays, self.reading.align), self.task.horizon)
+        if self.looks_ahead:
+            require_future(arrays, last_origins(arrays, self.reading.align), self.task.horizon)
         return arrays
 
     @cached_property
@@ -299,6 +307,7 @@ class Run:
     def states(self) -> dict[str, Path]:
         """State folders of every evaluated network and of every baseline."""
         found = {name: result.folder / "state" for name, result in self.fitted.items()}
+        found |= {name: result.folder / "state" for name, result in self.blended.items()}
         return found | {b.name: self.baseline_state(b).folder / "state" for b in self.config.baselines}
 
     def summary(self) -> Summary:
@@ -361,7 +370,9 @@ class Run:
     def _served_state(self) -> tuple[Path, bool]:
         """Folder with the complete state of what will be served, and whether it was there."""
         champion = self.verdict.champion
-        if champion in self.trained:
+        if champion in self.blended:
+            result = final_blend(self, champion)
+        elif champion in self.trained:
             result = final_job(self, champion)
         else:
             result = self.baseline_state(next(b for b in self.config.baselines if b.name == champion))

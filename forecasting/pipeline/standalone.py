@@ -44,6 +44,7 @@ def run_stage(name: str, config: Config) -> Summary:
 def backtest(config: Config, output: Path | None = None) -> Summary:
     """The backtest and what it needs; with `output` every forecast of every model goes to that Parquet file too."""
     with open_run(config) as run:
+        run.looks_ahead = False  # nothing is forecast from the end of the data
         run.backtest()
         if output is not None:
             output.parent.mkdir(parents=True, exist_ok=True)

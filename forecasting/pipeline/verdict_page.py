@@ -16,14 +16,20 @@ _MARKS = {True: "passed", False: "**failed**", None: "-"}
 
 def verdict_page(verdict: Verdict, board: pl.DataFrame) -> str:
     """Markdown of a verdict and the leaderboard it was found on."""
-    parts = [f"**{verdict.sentence}**"]
-    if verdict.rules:
-        parts += [f"### What {verdict.candidate} had to show", _rules(verdict.rules)]
+    parts = [rules_page(verdict)]
     parts += ["### Leaderboard", board_table(board, verdict.champion)]
     parts.append(
         "Skill is 1 - error / error of the best baseline; its bounds are one-sided, wins are against the best baseline. "
         "= : cannot be told apart from the first one."
     )
+    return "\n\n".join(parts)
+
+
+def rules_page(verdict: Verdict) -> str:
+    """The sentence, and the rules with their evidence."""
+    parts = [f"**{verdict.sentence}**"]
+    if verdict.rules:
+        parts += [f"### What {verdict.candidate} had to show", _rules(verdict.rules)]
     return "\n\n".join(parts)
 
 

@@ -57,18 +57,19 @@ def group_by(frame: pl.DataFrame, arrays: SeriesArrays, origins: Origins) -> flo
 
 
 def main() -> None:
-    sizes, seconds = [1_000, 10_000, 104_167], []
+    sizes, seconds, others = [1_000, 10_000, 104_167], [], []
     for n_series in sizes:
         frame, arrays, origins = forecasts(n_series)
         mine = min(ours(frame, arrays, origins, METRICS) for _ in range(3))
         theirs = min(group_by(frame, arrays, origins) for _ in range(3))
         full = ours(frame, arrays, origins, ALL)
         seconds.append(mine)
+        others.append(theirs)
         print(
             f"{frame.height:>12,} rows: same metrics {mine:.2f} s, with quantile metrics {full:.2f} s; group-by {theirs:.2f} s"
         )
-    exponent = float(np.polyfit(np.log(sizes[1:]), np.log(seconds[1:]), 1)[0])
-    print(f"growth with the number of series: exponent {exponent:.2f}")
+    exponent, other = (float(np.polyfit(np.log(sizes), np.log(s), 1)[0]) for s in (seconds, others))
+    print(f"growth with the number of series: exponent {exponent:.2f}; of the group-by {other:.2f}")
     print(
         json.dumps(
             {

@@ -9,7 +9,8 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from forecasting.config import parse_config
-from forecasting.pipeline import backtest, backtest_jobs
+from forecasting.errors import InputError
+from forecasting.pipeline import backtest, backtest_jobs, run_stage
 from forecasting.pipeline.backtest_jobs import chunks_of
 from forecasting.series.arrays import Origins
 from tests.conftest import tiny_config
@@ -111,3 +112,11 @@ def test_every_table_has_the_rows_of_every_model(workspace) -> None:
     assert all(set(table["model"]) == {"naive", "seasonal_naive", "theta"} for table in tables.values())
     assert {"pinball_q10", "coverage_80"} <= set(tables["scores"]["metric"])
     assert {"all", "cutoff", "history_length", "weekday", "store_type"} <= set(tables["slices"]["slice"])
+
+
+def test_a_backtest_needs_no_covariates_beyond_the_data(workspace) -> None:
+    raw = tiny_config(workspace, forecasters=[], tuning={})
+    raw["data"]["source"]["horizon_rows"] = 0
+    assert backtest(parse_config(raw))["stages"]["backtest"]["cutoffs"] == 2
+    with pytest.raises(InputError, match="must be known over the horizon"):
+        run_stage("backtest", parse_config(raw))

@@ -51,7 +51,8 @@ def test_a_candidate_that_fails_is_registered_as_challenger_with_the_reason(twic
     assert len(failed) == 1
     assert failed[0].tags["gate.skill"].startswith("failed: ")
     assert "did not beat" in failed[0].tags["forecasting.reason"] or "is lower" in failed[0].tags["forecasting.reason"]
-    assert failed[0].description == failed[0].tags["forecasting.reason"]
+    assert failed[0].description.startswith(f"**{failed[0].tags['forecasting.reason']}**")
+    assert "| skill | **failed** |" in failed[0].description
 
 
 def test_a_candidate_that_passes_becomes_champion_with_its_evidence(twice) -> None:

@@ -1,0 +1,52 @@
+"""A blend is a candidate like any other: tested, judged, fitted once more, registered, served."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from forecasting.config import parse_config
+from forecasting.errors import InputError
+from forecasting.pipeline import open_run
+from tests.conftest import tiny_config
+
+EASY = {"against": "naive", "min_evidence": 10, "coverage_tolerance": None}
+
+
+def blended_config(workspace: Path, blends) -> dict:
+    raw = tiny_config(workspace, tuning={}, promotion=EASY, blends=blends)
+    return raw | {"forecasters": raw["forecasters"][:1]}
+
+
+def test_a_blend_competes_as_a_candidate_and_serves_where_it_wins(workspace) -> None:
+    config = parse_config(blended_config(workspace, [{"name": "mix", "members": ["gru_seq", "seasonal_naive"]}]))
+    with open_run(config) as run:
+        assert {"mix", "gru_seq"} == set(run.train()["inner_scores"])
+        run.candidate = "mix"  # whichever the toy networks make better
+        run.promote()
+        run.predict()
+        stages = run.done
+    assert {row["kind"] for row in stages["backtest"]["leaderboard"] if row["model"] == "mix"} == {"blend"}
+    assert (stages["promote"]["model"], stages["promote"]["decision"]) == ("mix", "promoted")
+    state = json.loads((Path(stages["promote"]["folder"]) / "forecaster.json").read_text())
+    assert (state["kind"], sum(state["weights"])) == ("blend", pytest.approx(1.0))
+    rows = pl.read_delta(str(workspace / "tiny" / "forecasts"))
+    assert (rows.height, set(rows["model"])) == (8 * 7, {"mix"})
+
+
+def test_auto_blends_the_best_network_with_every_baseline(workspace) -> None:
+    with open_run(parse_config(blended_config(workspace, "auto"))) as run:
+        run.train()
+        (result,) = run.blended.values()
+    assert set(result.summary["members"]) <= {"gru_seq", "naive", "seasonal_naive"}
+    assert np.isclose(sum(result.summary["weights"]), 1.0)
+    assert result.summary["inner_score"] > 0
+
+
+def test_an_unknown_member_is_refused(workspace) -> None:
+    with pytest.raises(
+        InputError, match="a member of a blend must be one of gru_seq, naive, seasonal_naive, got 'ets'"
+    ):
+        parse_config(blended_config(workspace, [{"name": "mix", "members": ["gru_seq", "ets"]}]))
