@@ -1,11 +1,16 @@
-"""What can be named in a config, with a line each: cells, topologies, baselines, metrics."""
+"""What can be named in a config, with a line each: parts of a network, baselines, metrics."""
 
 import sys
 
 from forecasting.evaluation.metrics import METRICS
 from forecasting.forecasters.baselines import BASELINES, Baseline
 from forecasting.models.cells import CELLS
+from forecasting.models.encodings import ENCODINGS
+from forecasting.models.heads import HEADS
 from forecasting.models.topologies import TOPOLOGIES
+from forecasting.windows.residuals import RESIDUALS
+from forecasting.windows.scalers import SCALERS
+from forecasting.windows.transforms import TRANSFORMS
 
 
 def catalogue() -> dict[str, list[tuple[str, str]]]:
@@ -13,6 +18,11 @@ def catalogue() -> dict[str, list[tuple[str, str]]]:
     return {
         "cells": [(name, row.description) for name, row in CELLS.items()],
         "topologies": [(name, _first_line(row.module.__module__, name)) for name, row in TOPOLOGIES.items()],
+        "encodings": [*ENCODINGS.items()],
+        "heads": [(name, row.description) for name, row in HEADS.items()],
+        "transforms": [(name, row.description) for name, row in TRANSFORMS.items()],
+        "scalings": [(name, row.description) for name, row in SCALERS.items()],
+        "residuals": [*RESIDUALS.items()],
         "baselines": [(name, _baseline(row)) for name, row in BASELINES.items()],
         "metrics": [(name, row.description) for name, row in METRICS.items()],
     }
@@ -20,7 +30,7 @@ def catalogue() -> dict[str, list[tuple[str, str]]]:
 
 def _baseline(row: Baseline) -> str:
     """What it is, where its quantiles come from, and the libraries that can fit it, the default first."""
-    engines = f"; engines: {', '.join(row.engines)}" if row.engines else ""
+    engines = f"; engines: {', '.join(row.engines)}" if row.engines and not row.members else ""
     return f"{row.description}; quantiles from {row.quantiles_from}: {row.quantiles}{engines}"
 
 

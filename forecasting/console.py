@@ -199,7 +199,7 @@ def show_account(console: Console, lines: list[dict[str, Any]]) -> None:
     for line in lines:
         where = f" ({line['key']})" if line["key"] else ""
         nobody = line["reason"] == "null_id"
-        name = _printable(line["example"]) or '""'
+        name = _printable(line["example"]) or "''"
         table.add_row(
             line["reason"],
             Text(line["meaning"] + where),
@@ -213,16 +213,20 @@ def show_account(console: Console, lines: list[dict[str, Any]]) -> None:
 
 def show_ingest(console: Console, told: dict[str, Any]) -> None:
     """What an ingest found and published, or would publish."""
-    published = f"version {told['version']} · {told['digest'][:12]}" if told["digest"] else "nothing written (dry run)"
+    dry = told["version"] < 0
+    published = "nothing written (dry run)" if dry else f"version {told['version']} · {told['digest'][:12]}"
     kept = f"{told['n_series']:,} of {told['n_input']:,} series, {told['n_rows']:,} rows of the grid"
     console.print(f"{kept}, y at {told['n_observed']:,} of them, {told['first']} to {told['last']}", markup=False)
     show_account(console, told["account"])
     console.print(f"{told['n_quarantined']:,} series set aside · {published}", markup=False)
+    for name, why in told.get("dropped_covariates", {}).items():
+        console.print(f"covariate {name} is dropped: {why}", markup=False, soft_wrap=True)
     if told["changes"]:
         console.print(told["changes"]["sentence"], markup=False, soft_wrap=True)
         for what, ids in told["changes"]["examples"].items():
             if ids:
-                console.print(f"  {what:<8} {', '.join(map(_printable, ids))}", markup=False, soft_wrap=True)
+                names = ", ".join(_printable(name) or "''" for name in ids)
+                console.print(f"  {what:<8} {names}", markup=False, soft_wrap=True)
 
 
 def _printable(name: str, longest: int = 40) -> str:

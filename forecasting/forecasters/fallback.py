@@ -10,23 +10,30 @@ import numpy as np
 from forecasting.errors import unknown
 from forecasting.forecasters.baselines import BASELINES, BaselineSettings
 from forecasting.forecasters.local import LocalForecaster
-from forecasting.forecasters.protocol import Forecast, Forecaster, Progress, no_progress
+from forecasting.forecasters.protocol import Forecast, Forecaster, Progress, failed_forecast, no_progress
 from forecasting.series.arrays import Origins, SeriesArrays
+from forecasting.series.unlearnable import Reasons, unlearnable
 
 LAST_RESORT = "naive"
 
 
 def forecast_with_fallback(
-    forecaster: Forecaster, fallback_kind: str, arrays: SeriesArrays, origins: Origins, on_progress: Progress
+    forecaster: Forecaster,
+    fallback_kind: str,
+    arrays: SeriesArrays,
+    origins: Origins,
+    on_progress: Progress,
+    declined: Reasons | None = None,
 ) -> Forecast:
     """The forecast of every origin, y clipped at 0 where the task says so; progress is the forecaster's own.
 
     `fallback` holds, for rows that the forecaster could not serve, "REASON; forecast by BASELINE". `failed` stays set
-    only for an origin before which nothing was observed. InputError for an unknown `fallback_kind`.
+    only for an origin before which nothing was observed. `declined` (O,) says of which origins the forecaster is not asked,
+    and why. A network is never asked of a history that is constant or stale. InputError for an unknown `fallback_kind`.
     """
     if fallback_kind not in BASELINES:
         raise unknown("the fallback", fallback_kind, list(BASELINES), "prediction.fallback")
-    forecast = _without_holes(forecaster.forecast(arrays, origins, on_progress))
+    forecast = _without_holes(_asked(forecaster, arrays, origins, on_progress, declined))
     for kind in dict.fromkeys((fallback_kind, LAST_RESORT)):
         failed = np.flatnonzero(forecast.failed != None)  # noqa: E711 - elementwise
         if len(failed) == 0:
@@ -44,10 +51,35 @@ def forecast_with_fallback(
     return replace(forecast, y_hat=np.maximum(forecast.y_hat, 0.0), quantiles=np.maximum(forecast.quantiles, 0.0))
 
 
+def _asked(
+    forecaster: Forecaster, arrays: SeriesArrays, origins: Origins, on_progress: Progress, declined: Reasons | None
+) -> Forecast:
+    """The forecaster's own forecast of the origins that are left to it; the others fail with their reason."""
+    reasons = np.full(len(origins), None, dtype=object) if declined is None else declined
+    if not isinstance(forecaster, LocalForecaster):
+        reasons = np.where(reasons == None, unlearnable(arrays, origins), reasons)  # noqa: E711 - elementwise
+    able = np.flatnonzero(reasons == None)  # noqa: E711 - elementwise
+    if len(able) == len(origins):
+        return forecaster.forecast(arrays, origins, on_progress)
+    whole = failed_forecast(len(origins), forecaster.task, "")
+    whole.failed[:] = reasons
+    if len(able):
+        part = forecaster.forecast(arrays, origins.take(able), on_progress)
+        for name in ("y_hat", "quantiles", "failed", "fallback"):
+            getattr(whole, name)[able] = getattr(part, name)
+    return whole
+
+
 def _without_holes(forecast: Forecast) -> Forecast:
     """A copy in which a row that holds a non-finite value counts as failed."""
     holes = ~(np.isfinite(forecast.y_hat).all(axis=1) & np.isfinite(forecast.quantiles).all(axis=(1, 2)))
-    copy = Forecast(*(getattr(forecast, name).copy() for name in ("y_hat", "quantiles", "failed", "fallback")))
+    copy = replace(
+        forecast,
+        y_hat=forecast.y_hat.copy(),
+        quantiles=forecast.quantiles.copy(),
+        failed=forecast.failed.copy(),
+        fallback=forecast.fallback.copy(),
+    )
     for i in np.flatnonzero(holes):
         if copy.failed[i] is None:
             copy.failed[i] = "the forecaster gave a non-finite forecast"

@@ -27,8 +27,20 @@ Values = dict[str, Any]
 Weights = dict[str, Tensor]
 
 
+_FIXED_IN_1: Values = {
+    "strategy": "direct",
+    "decoder": "parallel",
+    "bidirectional": False,
+    "encoding": {"kind": "steps", "length": None},
+    "residual_layers": False,
+    "static": "steps",
+    "transform": "none",
+    "head": "quantiles",
+}
+
+
 def _from_1(values: Values, weights: Weights) -> tuple[Values, Weights]:
-    """The decoder of encoder_decoder became a part of its own; y had no scale over all series."""
+    """The decoder of encoder_decoder became a part of its own; what can be set since then was as it is written here."""
     parts = {
         "bridge.": "decoder.bridge.hidden.",
         "memory.": "decoder.bridge.memory.",
@@ -38,7 +50,8 @@ def _from_1(values: Values, weights: Weights) -> tuple[Values, Weights]:
     }
     if values["settings"]["topology"] == "encoder_decoder":
         weights = {_renamed(name, parts): weight for name, weight in weights.items()}
-    return {**values, "format": 2, "target_scaler": {"mean": [0.0], "spread": [1.0]}}, weights
+    settings = {**_FIXED_IN_1, **values["settings"]}
+    return {**values, "format": 2, "settings": settings, "target_scaler": {"mean": [0.0], "spread": [1.0]}}, weights
 
 
 def _renamed(name: str, parts: dict[str, str]) -> str:

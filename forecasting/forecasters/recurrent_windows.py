@@ -198,7 +198,7 @@ def shape_of(resolved: RecurrentSettings, task: Task, encoding: Encoding) -> Net
         sampling=resolved.scheduled_sampling,
         sampling_schedule=resolved.sampling_schedule,
         sampling_steps=resolved.training.max_steps or 1,
-        learned_affine=resolved.scaling in SCALERS and SCALERS[resolved.scaling].learned_affine,
+        learned_affine=SCALERS[resolved.scaling or "none"].learned_affine,
     )
 
 

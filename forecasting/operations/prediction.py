@@ -20,6 +20,7 @@ from forecasting.forecasters.protocol import Forecaster, Progress, to_frame
 from forecasting.schema import CUTOFF, DS, FALLBACK, UNIQUE_ID, PublishedTable, check
 from forecasting.series.arrays import Origins, SeriesArrays
 from forecasting.series.store import digest_of
+from forecasting.series.unlearnable import Reasons
 
 LINEAGE = ["model", "model_name", "model_version", "model_digest", "run_id", "dataset_version", "generated_at"]
 
@@ -65,10 +66,17 @@ class Published:
 
 
 def forecast_batch(
-    forecaster: Forecaster, settings: PredictionSettings, arrays: SeriesArrays, origins: Origins, on_progress: Progress
+    forecaster: Forecaster,
+    settings: PredictionSettings,
+    arrays: SeriesArrays,
+    origins: Origins,
+    on_progress: Progress,
+    declined: Reasons | None = None,
 ) -> pl.DataFrame:
-    """ForecastTable rows of all origins; raises LimitError where too many series fell back."""
-    forecast = forecast_with_fallback(forecaster, settings.fallback, arrays, origins, on_progress)
+    """ForecastTable rows of all origins; raises LimitError where too many series fell back. `declined` (O,): of which origins
+    the forecaster is not asked, and why.
+    """
+    forecast = forecast_with_fallback(forecaster, settings.fallback, arrays, origins, on_progress, declined)
     n_fallback = sum(reason is not None for reason in forecast.fallback)
     if n_fallback > settings.max_fallback * max(len(origins), 1):
         raise LimitError(

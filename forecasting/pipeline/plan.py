@@ -41,6 +41,7 @@ def reading_of(config: Config, ds: pl.DataType) -> Reading:
         list(data.calendar),
         data.country,
         data.timezone,
+        data.quality.max_gap,
     )
 
 

@@ -22,6 +22,7 @@ from forecasting.forecasters.baselines import BaselineSettings
 from forecasting.forecasters.local import LocalForecaster
 from forecasting.forecasters.recurrent_settings import RecurrentSettings, settings_from_dict
 from forecasting.pipeline import ingestion, jobs, windowing
+from forecasting.pipeline.ahead import known_ahead
 from forecasting.pipeline.backtesting import backtest_models, models_of, naive2_of
 from forecasting.pipeline.fitting import final_job, train_jobs, tune_jobs
 from forecasting.pipeline.paths import Paths
@@ -82,8 +83,12 @@ class Run:
         def work() -> Summary:
             found = ingestion.ingest(self.config, self.paths)
             self.version: Version = found.version
-            self.reading: Reading = reading_of(self.config, found.ds_type)
-            self.dataset = Dataset(self.paths.root, found.version.version, self.reading)
+            whole = Dataset(self.paths.root, found.version.version, reading_of(self.config, found.ds_type))
+            self.dataset, gone = known_ahead(self.config, whole)
+            self.reading: Reading = self.dataset.reading
+            found.summary["dropped_covariates"] = gone
+            for name, why in gone.items():
+                listening().warn(f"covariate {name} is dropped: {why}")
             self.inputs = data_inputs(found.version.digest, self.reading, self.config)
             self.run_id = key_of("run", {"config": recipe_of(self.config), "data": found.version.digest})
             self.recording = Recording(self.config, self.paths, self.run_id, found, self.device)

@@ -1,6 +1,7 @@
 """The served side: the champion's forecasts published from an origin, forecasts of any fitted model, and monitoring."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import polars as pl
 from forecasting.config import Config
 from forecasting.errors import InputError
 from forecasting.forecasters.catalog import load_forecaster, state_digest
+from forecasting.forecasters.local import LocalForecaster
 from forecasting.forecasters.protocol import Forecaster
 from forecasting.operations.prediction import Lineage, forecast_batch, publish, with_lineage
 from forecasting.pipeline.paths import Paths
@@ -18,6 +20,8 @@ from forecasting.schema import FALLBACK, UNIQUE_ID
 from forecasting.series.arrays import Origins, SeriesArrays, require_future
 from forecasting.series.cutoffs import last_origins, origins_at
 from forecasting.series.dataset import Dataset
+from forecasting.series.unlearnable import Reasons, unknown_ahead
+from forecasting.tracking.digests import SERVING
 from forecasting.training.devices import resolve
 
 
@@ -49,10 +53,14 @@ def predict_champion(
     pointer = champion_of(paths)
     device, workers = str(resolve(config.device)), workers_of(config.workers)
     forecaster = load_forecaster(Path(pointer["folder"]), device, workers, paths.memory)
-    arrays = dataset.arrays()
+    drops = config.data.covariates.missing_future == "drop"
+    arrays = (_as_fitted(config, dataset, Path(pointer["folder"])) if drops else dataset).arrays()
     origins = origins_of(arrays, dataset.reading.align, origin)
-    require_future(arrays, origins, config.task.horizon)
-    frame = _forecast(config, forecaster, arrays, origins)
+    if not drops:
+        require_future(arrays, origins, config.task.horizon)
+    reads_covariates = not isinstance(forecaster, LocalForecaster)
+    declined = unknown_ahead(arrays, origins, config.task.horizon) if drops and reads_covariates else None
+    frame = _forecast(config, forecaster, arrays, origins, declined)
     lineage = Lineage(
         pointer["model"], config.name, str(pointer["version"]), pointer["digest"], pointer["run_id"], dataset.version
     )
@@ -74,6 +82,13 @@ def predict_champion(
         return summary | {"changed": False, "digest": None, "dry_run": True}
     done = publish(paths.table("forecasts"), rows)
     return summary | {"changed": done.changed, "digest": done.digest, "table_version": done.version, "run_id": run_id}
+
+
+def _as_fitted(config: Config, dataset: Dataset, state: Path) -> Dataset:
+    """The dataset with the known-future covariates of a fit: what is dropped now may have been known then, and vice versa."""
+    fitted = json.loads((state / SERVING).read_text(encoding="utf-8"))["known_future"]
+    known = [name for name in fitted if name in config.data.covariates.known_future]
+    return replace(dataset, reading=replace(dataset.reading, known_future=known))
 
 
 def predict_states(
@@ -99,7 +114,9 @@ def origins_of(arrays: SeriesArrays, align: str, origin: str | None) -> Origins:
     return last_origins(arrays, align) if origin is None else origins_at(arrays, origin)
 
 
-def _forecast(config: Config, forecaster: Forecaster, arrays: SeriesArrays, origins: Origins) -> pl.DataFrame:
+def _forecast(
+    config: Config, forecaster: Forecaster, arrays: SeriesArrays, origins: Origins, declined: Reasons | None = None
+) -> pl.DataFrame:
     tell = listening().progress
     return forecast_batch(
         forecaster,
@@ -107,4 +124,5 @@ def _forecast(config: Config, forecaster: Forecaster, arrays: SeriesArrays, orig
         arrays,
         origins,
         lambda done, total, text: tell(f"forecast {forecaster.name}", done, total, text),
+        declined,
     )

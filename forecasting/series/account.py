@@ -55,7 +55,9 @@ REASONS: dict[str, Reason] = {
     "incomplete_period": Reason("dropped", "steps of periods that are not complete", "data.aggregate"),
     "short": Reason("flagged", "fewer than 10 observed values"),
     "constant": Reason("flagged", "all values of y are equal"),
-    "stale": Reason("flagged", "no y in the last periods before the newest one of any series"),
+    "stale": Reason(
+        "flagged", "no y in more periods before the newest one of any series than allowed", "data.quality.max_gap"
+    ),
 }
 
 FINDINGS = pl.Schema(

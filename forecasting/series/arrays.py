@@ -69,6 +69,7 @@ class SeriesArrays:
     )  # keys static_numeric, static_categories, past, known_future
     fill: str = "interpolate"  # how `full` and `causal` were made from y
     season_length: int = 1
+    max_gap: int | None = None  # longest run of periods without y that counts as history; null: any
 
     @property
     def n_series(self) -> int:
@@ -135,6 +136,7 @@ def to_arrays(
     calendar: Sequence[str],
     country: str | None,
     timezone: str | None,
+    max_gap: int | None = None,
 ) -> SeriesArrays:
     """The series table as arrays, series sorted by id, each from its first observed y to `horizon` rows beyond its end.
 
@@ -172,24 +174,33 @@ def to_arrays(
         },
         fill=fill,
         season_length=season_length,
+        max_gap=max_gap,
     )
+
+
+def missing_future(arrays: SeriesArrays, origins: Origins, horizon: int) -> dict[str, npt.NDArray[np.intp]]:
+    """Known-future covariates that are not known over the whole horizon, each with the (positions of) origins where not."""
+    steps = origins.row[:, None] + np.arange(1, horizon + 1)
+    found = {}
+    for k, name in enumerate(arrays.names.get("known_future", [])):
+        which = np.flatnonzero(np.isnan(arrays.known_future[steps, k]).any(axis=1))
+        if len(which):
+            found[name] = which
+    return found
 
 
 def require_future(arrays: SeriesArrays, origins: Origins, horizon: int) -> None:
     """Refuse origins over whose horizon a known-future covariate is missing (InputError: covariate, series, steps)."""
-    steps = origins.row[:, None] + np.arange(1, horizon + 1)
-    for k, name in enumerate(arrays.names.get("known_future", [])):
-        missing = np.isnan(arrays.known_future[steps, k])
-        if not missing.any():
-            continue
-        which = np.flatnonzero(missing.any(axis=1))
+    for name, which in missing_future(arrays, origins, horizon).items():
+        k = arrays.names["known_future"].index(name)
+        ahead = [arrays.known_future[origins.row[o] + 1 : origins.row[o] + 1 + horizon, k] for o in which[:5]]
         shown = [
             f"{arrays.ids[origins.series[o]]!r} after {arrays.ds[int(origins.row[o])]} (steps "
-            f"{', '.join(str(step + 1) for step in np.flatnonzero(missing[o])[:5])})"
-            for o in which[:5]
+            f"{', '.join(str(step + 1) for step in np.flatnonzero(np.isnan(values))[:5])})"
+            for o, values in zip(which, ahead, strict=False)
         ]
         raise InputError(
             f"known-future covariate {name} must be known over the horizon, is missing for {len(which)} of "
-            f"{len(origins)} origins: {'; '.join(shown)}: add rows with {name} beyond the last observed y, or move it "
-            "to data.covariates.past"
+            f"{len(origins)} origins: {'; '.join(shown)}: add rows with {name} beyond the last observed y (or name their source in "
+            "data.future), move it to data.covariates.past, or set data.covariates.missing_future to drop"
         )

@@ -26,6 +26,7 @@ class Reading:
     calendar: list[str]
     country: str | None
     timezone: str | None
+    max_gap: int | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON."""
@@ -60,4 +61,5 @@ class Dataset:
             r.calendar,
             r.country,
             r.timezone,
+            r.max_gap,
         )

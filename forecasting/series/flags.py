@@ -11,7 +11,6 @@ from forecasting.schema import DS, UNIQUE_ID, Y
 from forecasting.series.account import shown
 
 SHORT_BELOW = 10  # observed values
-STALE_BEYOND = 3  # periods without y up to the newest observation of any series
 
 
 def facts_of(rows: pl.DataFrame, freq: Frequency) -> pl.DataFrame:
@@ -32,8 +31,10 @@ def facts_of(rows: pl.DataFrame, freq: Frequency) -> pl.DataFrame:
     return facts.with_columns(pl.col(UNIQUE_ID).cast(pl.String), freq.ordinal(pl.col("end")).alias("end"))
 
 
-def flagged(facts: pl.DataFrame) -> pl.DataFrame:
-    """Findings of the series that are short, constant (two or more equal values) or stale."""
+def flagged(facts: pl.DataFrame, max_gap: int | None) -> pl.DataFrame:
+    """Findings of the series that are short, constant (two or more equal values) or stale: without y in more than `max_gap`
+    periods (null: any number is allowed) before the newest y of any series.
+    """
     late = pl.col("end").max() - pl.col("end")
     rules = {
         "short": (pl.col("n_observed") < SHORT_BELOW, pl.format("{} observed values", "n_observed")),
@@ -41,7 +42,10 @@ def flagged(facts: pl.DataFrame) -> pl.DataFrame:
             (pl.col("n_observed") > 1) & pl.col("constant"),
             pl.format("all {} observed values are equal", "n_observed"),
         ),
-        "stale": (late > STALE_BEYOND, pl.format("no y in the last {} periods", late)),
+        "stale": (
+            late > (pl.lit(None, pl.Int64) if max_gap is None else max_gap),
+            pl.format("no y in the last {} periods", late),
+        ),
     }
     parts = [
         facts.with_columns(reason=pl.lit(reason), detail=detail).filter(rule)

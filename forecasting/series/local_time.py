@@ -6,6 +6,8 @@ unless they repeat or skip an hour exactly where the clock of some country does:
 Every function reads whole series, sorted by (unique_id, ds), rows of one stamp in the order of the input.
 """
 
+from datetime import time
+
 import polars as pl
 
 from forecasting.freq import Frequency, first_instant
@@ -34,22 +36,27 @@ _CLOCKS = (
 )
 
 
-def in_utc(rows: pl.DataFrame, freq: Frequency) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
-    """`rows` with ds in UTC, sorted, and findings; dates, integers and stamps with a zone are as they should be already."""
+def in_utc(rows: pl.DataFrame, freq: Frequency, *, finer: bool = False) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
+    """`rows` with ds in UTC, sorted, and findings; dates, integers and stamps with a zone are as they should be already.
+
+    `finer`: the steps are shorter than `freq`, since they are to be aggregated.
+    """
     if not isinstance(rows.schema[DS], pl.Datetime) or rows.schema[DS] == _UTC:
         return rows, _NOTHING
     if freq.zone is None:
-        suspects = [] if freq.by_calendar or freq.us > _HOUR_US else _local_without_zone(rows, freq.us)
+        step = _usual_step(rows) if finer else 0 if freq.by_calendar else freq.us
+        suspects = _local_without_zone(rows, step) if 0 < step <= _HOUR_US else []
         return rows.with_columns(pl.col(DS).dt.replace_time_zone("UTC")), suspects
-    if freq.by_calendar:
+    if freq.by_calendar and not finer:
         return rows.with_columns(first_instant(pl.col(DS), freq.zone)), _NOTHING
     return _instants(rows, freq.zone)
 
 
 def _instants(rows: pl.DataFrame, zone: str) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
     """Hours and less: the repeated hour is told apart by the order of rows, the skipped one is taken out."""
-    early = _shown(pl.col(DS), zone, "earliest")
-    late = _shown(pl.col(DS), zone, "latest")
+    midnight = pl.when(pl.col(DS).dt.time() == time(0)).then(first_instant(pl.col(DS), zone))  # the day begins later
+    early = pl.coalesce(_shown(pl.col(DS), zone, "earliest"), midnight)
+    late = pl.coalesce(_shown(pl.col(DS), zone, "latest"), midnight)
     told = rows.with_columns(early.alias("__early"), late.alias("__late"))
     twice = pl.col("__early") != pl.col("__late")
     parts = []
@@ -67,6 +74,14 @@ def _instants(rows: pl.DataFrame, zone: str) -> tuple[pl.DataFrame, list[pl.Data
     instant = pl.when(twice & second).then("__late").otherwise("__early")
     whole = told.with_columns(instant.alias(DS)).select(rows.columns)
     return whole.sort(UNIQUE_ID, DS, maintain_order=True), parts
+
+
+def _usual_step(rows: pl.DataFrame) -> int:
+    """The most frequent distance between neighbours, in microseconds; 0 where there is none."""
+    same = pl.col(UNIQUE_ID) == pl.col(UNIQUE_ID).shift(1)
+    step = (pl.col(DS) - pl.col(DS).shift(1)).dt.total_microseconds()
+    steps = rows.select(step=pl.when(same & (step > 0)).then(step)).to_series().drop_nulls()
+    return int(steps.mode().min()) if len(steps) else 0  # type: ignore[arg-type]
 
 
 def _untellable(told: pl.DataFrame, twice: pl.Expr, zone: str) -> list[pl.DataFrame]:

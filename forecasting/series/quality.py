@@ -72,11 +72,12 @@ class Checked:
     found: pl.DataFrame
     facts: pl.DataFrame
     n_series: int
+    max_gap: int | None = None
 
     @cached_property
     def quarantine(self) -> pl.DataFrame:
         """One row per series and reason (the QuarantineTable without dataset_version), flags too."""
-        return findings([self.found, flagged(self.facts)])
+        return findings([self.found, flagged(self.facts, self.max_gap)])
 
     @property
     def n_quarantined(self) -> int:
@@ -130,7 +131,7 @@ def check_series(
     columns, wrong types, no rows, and conflicting duplicates where settings say so.
     """
     roles = Roles(tuple(static), tuple(past), tuple(known_future))
-    ready, parts = _in_order(frame, freq, roles, future)
+    ready, parts = _in_order(frame, freq, roles, future, finer=aggregate is not None)
     rows = ready.rows
     freq = freq.of_type(rows.schema[DS])
     rows, grid, moved = _on_grid(rows, freq, settings, phase, aggregate)
@@ -139,6 +140,11 @@ def check_series(
     context = _context(rows, grid, roles, settings, now)
     reasons = broken(rows, context, VALUE_RULES | ({} if aggregate else STAMP_RULES), KEY_RULES)
     told = findings(parts)
+    local = told.filter(pl.col("reason") == "local_without_zone")  # its doubled hours are no conflict of their own
+    reasons = [
+        part.join(local, on=UNIQUE_ID, how="anti") if part["reason"][0] == "conflicting_duplicates" else part
+        for part in reasons
+    ]
     if aggregate is not None:
         rows, incomplete = aggregated(_without(rows, _bad(reasons, told)), freq, roles, aggregate)
         told = findings([told, *incomplete])
@@ -147,7 +153,9 @@ def check_series(
     reasons += _without_values(ready.held, told, reasons, facts)
     gone = _bad(reasons, told)
     rows, facts = _without(rows, gone), _without(facts, gone)
-    return Checked(rows, _with_spans([told, *reasons], ready.held), facts, ready.held[UNIQUE_ID].n_unique())
+    return Checked(
+        rows, _with_spans([told, *reasons], ready.held), facts, ready.held[UNIQUE_ID].n_unique(), settings.max_gap
+    )
 
 
 def together(parts: Sequence[Checked]) -> Checked:
@@ -157,6 +165,7 @@ def together(parts: Sequence[Checked]) -> Checked:
         findings([part.found for part in parts]),
         pl.concat([part.facts for part in parts]),
         sum(part.n_series for part in parts),
+        parts[0].max_gap,
     )
 
 
@@ -189,14 +198,14 @@ def _short(name: str) -> str:
 
 
 def _in_order(
-    frame: pl.DataFrame, freq: Frequency, roles: Roles, future: pl.DataFrame | None
+    frame: pl.DataFrame, freq: Frequency, roles: Roles, future: pl.DataFrame | None, *, finer: bool
 ) -> tuple[Typed, list[pl.DataFrame]]:
     """Typed rows in UTC, sorted by key, with those of the second source; and what was found on the way."""
     if future is not None:
         absent = [name for name in roles.known_future if name not in frame.columns and name in future.columns]
         frame = frame.with_columns(pl.lit(None, dtype=pl.Float64).alias(name) for name in absent)
     told = typed(frame, freq, roles)
-    rows, parts = in_utc(_sorted(told.rows), freq.of_type(told.rows.schema[DS]))
+    rows, parts = in_utc(_sorted(told.rows), freq.of_type(told.rows.schema[DS]), finer=finer)
     parts = [told.account, *parts]
     if future is not None and not future.is_empty():
         rows, ahead = with_future(rows, future, freq, roles)

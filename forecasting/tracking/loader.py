@@ -56,6 +56,7 @@ class ServedForecaster:
             s["calendar"],
             s["country"],
             s["timezone"],
+            s.get("max_gap"),
         )
         origins = last_origins(arrays, s["align"])
         require_future(arrays, origins, task.horizon)

@@ -16,7 +16,11 @@ from forecasting.windows.scalers import last_known
 from forecasting.windows.spec import WindowSpec
 from forecasting.windows.transforms import accumulate
 
-RESIDUALS = ("none", "last_value", "seasonal_naive")
+RESIDUALS: dict[str, str] = {
+    "none": "the network forecasts around the level of the window",
+    "last_value": "it forecasts what is added to the last value",
+    "seasonal_naive": "it forecasts what is added to the newest value of the same season",
+}
 
 
 def require_residual(name: str) -> None:

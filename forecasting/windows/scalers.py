@@ -46,6 +46,7 @@ class Scaler(NamedTuple):
 
     whole: Statistic
     causal: Statistic | None
+    description: str
     learned_affine: bool = False
 
 
@@ -57,7 +58,7 @@ def scale_windows(
     `panel` is the level and spread of all series together, for the scaling of that name.
     """
     require_scaler(name, causal=causal)
-    scaler = SCALERS["none" if name == PANEL else name]
+    scaler = SCALERS[name]
     statistic = scaler.causal if causal and scaler.causal else scaler.whole
     level, spread = statistic(torch.where(known_BT, y_BT, 0.0), known_BT)
     if name in ("none", PANEL):
@@ -71,10 +72,8 @@ def scale_windows(
 
 def require_scaler(name: str, *, causal: bool) -> None:
     """InputError for an unknown name, or for one that would scale a step by later ones where every step is an origin."""
-    if name == PANEL:
-        return
     if name not in SCALERS:
-        raise unknown("scaling", name, [*SCALERS, PANEL], "scaling of the forecaster")
+        raise unknown("scaling", name, list(SCALERS), "scaling of the forecaster")
     if causal and SCALERS[name].causal is None:
         known = [known for known, scaler in SCALERS.items() if scaler.causal]
         raise InputError(
@@ -173,10 +172,16 @@ def _last_value_causal(y: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
 
 
 SCALERS: dict[str, Scaler] = {
-    "none": Scaler(_none, _none_causal),
-    "mean_abs": Scaler(_mean_abs, _mean_abs_causal),
-    "standard": Scaler(_standard, _standard_causal),
-    "robust": Scaler(_robust, None),
-    "last_value": Scaler(_last_value, _last_value_causal),
-    "reversible": Scaler(_standard, _standard_causal, learned_affine=True),
+    "none": Scaler(_none, _none_causal, "y as it is"),
+    PANEL: Scaler(_none, _none_causal, "one level and spread for all series, for those without history"),
+    "mean_abs": Scaler(_mean_abs, _mean_abs_causal, "divided by the mean size of the window; keeps zero and counts"),
+    "standard": Scaler(_standard, _standard_causal, "mean and standard deviation of the window"),
+    "robust": Scaler(_robust, None, "median and quartiles of the window: outliers pull less; not for many_to_many"),
+    "last_value": Scaler(_last_value, _last_value_causal, "from the newest value, in units of the mean step"),
+    "reversible": Scaler(
+        _standard,
+        _standard_causal,
+        "standard with a learned factor and shift (RevIN, Kim et al. 2022)",
+        learned_affine=True,
+    ),
 }

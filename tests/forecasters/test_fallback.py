@@ -70,7 +70,7 @@ def test_a_failed_row_comes_from_the_fallback_and_says_why() -> None:
 
 
 def test_only_the_failed_rows_are_replaced() -> None:
-    arrays = panel({"a": [1.0, 2.0, 3.0, 4.0, 5.0], "b": [1.0, 1.0, 1.0, 1.0, 1.0]}, 2)
+    arrays = panel({"a": [1.0, 2.0, 3.0, 4.0, 5.0], "b": [1.0, 2.0, 1.0, 2.0, 1.0]}, 2)
     mixed = served(7.0, n=2)
     mixed.failed[1], mixed.y_hat[1] = "too hard", np.nan
 
@@ -120,3 +120,27 @@ def test_an_unknown_fallback_is_refused() -> None:
 
     with pytest.raises(InputError, match=r"got 'median': set prediction\.fallback"):
         forecast_with_fallback(Fixed(served(1.0)), "median", arrays, last_origins(arrays), no_progress)
+
+
+def test_a_network_is_not_asked_of_a_constant_history_and_a_baseline_is() -> None:
+    arrays = panel({"flat": [2.0, 2.0, 2.0, 2.0], "moves": [1.0, 2.0, 3.0, 4.0]}, 2)
+    origins = last_origins(arrays)
+
+    by_network = forecast_with_fallback(Fixed(served(7.0)), "naive", arrays, origins, no_progress)
+    by_baseline = forecast_with_fallback(
+        LocalForecaster(BaselineSettings("naive"), TASK), "naive", arrays, origins, no_progress
+    )
+
+    assert by_network.y_hat.tolist() == [[2, 2], [7, 7]]
+    assert by_network.fallback.tolist() == ["constant: all 4 observed values are equal; forecast by naive", None]
+    assert by_baseline.fallback.tolist() == [None, None]
+
+
+def test_a_declined_origin_falls_back_with_the_reason_given() -> None:
+    arrays = panel({"a": [1.0, 2.0, 3.0, 4.0], "b": [4.0, 3.0, 2.0, 1.0]}, 2)
+    declined = np.array([None, "not known over the horizon: price"], dtype=object)
+
+    forecast = forecast_with_fallback(Fixed(served(7.0)), "naive", arrays, last_origins(arrays), no_progress, declined)
+
+    assert forecast.y_hat.tolist() == [[7, 7], [1, 1]]
+    assert forecast.fallback.tolist() == [None, "not known over the horizon: price; forecast by naive"]

@@ -52,7 +52,8 @@ def test_a_sine_is_learnt_through_every_transform(settings, tmp_path: Path):
 CASES = [
     (topology, transform, scaling)
     for topology, transform, scaling in product(["many_to_many", "encoder_decoder"], TRANSFORMS, SCALERS)
-    if topology != "many_to_many" or SCALERS[scaling].causal
+    if (topology != "many_to_many" or SCALERS[scaling].causal)
+    and not (scaling == "panel" and TRANSFORMS[transform].lag != "none")
 ]
 
 

@@ -1,4 +1,4 @@
-"""The first stage as a user meets it: what is published, what is not, and what has changed since."""
+"""The account of an ingest as a user meets it: what is set aside, what is published, and what has changed since."""
 
 from datetime import date, timedelta
 from pathlib import Path
@@ -6,12 +6,16 @@ from typing import Any
 
 import polars as pl
 import pytest
+from mlflow import MlflowClient
 
 from forecasting.config import Config, parse_config
 from forecasting.errors import InputError, LimitError
+from forecasting.forecasters.catalog import state_digest
+from forecasting.pipeline import open_run, predict, run_stage
 from forecasting.pipeline.ingestion import ingest
 from forecasting.pipeline.paths import Paths
 from forecasting.series.store import SeriesStore
+from forecasting.stages import write_json
 
 DAY0 = date(2024, 1, 1)
 
@@ -19,7 +23,19 @@ DAY0 = date(2024, 1, 1)
 def config(folder: Path, **data: Any) -> Config:
     source = {"kind": "parquet", "path": str(folder / "data.parquet")}
     data = {"source": source, "freq": "1d", "season_length": 7} | data
-    return parse_config({"name": "t", "workspace": str(folder / "w"), "data": data, "task": {"horizon": 2}})
+    network = {"name": "tiny", "cell": "gru", "topology": "many_to_one", "hidden_size": 2, "context_length": 4}
+    return parse_config(
+        {
+            "name": "t",
+            "workspace": str(folder / "w"),
+            "data": data,
+            "task": {"horizon": 2},
+            "forecasters": [network | {"training": {"max_steps": 2, "valid_every": 1}}],
+            "baselines": ["naive"],
+            "workers": 1,
+            "prediction": {"max_fallback": 0.5},
+        }
+    )
 
 
 def write(folder: Path, series: dict[str, list[float | None]], name: str = "data") -> None:
@@ -44,7 +60,8 @@ def test_too_many_quarantined_series_publish_nothing_and_the_error_says_why(tmp_
             run(tmp_path, dry_run)
         assert error.value.exit_code == 4
         assert error.value.account[0]["reason"] == "non_finite"
-    assert not (tmp_path / "w").exists()
+    assert store(tmp_path).current() is None
+    assert not list(tmp_path.rglob("w/**/*.parquet"))
 
 
 def test_late_and_corrected_rows_make_a_version_that_says_what_changed_and_the_old_one_stays(tmp_path: Path):
@@ -74,6 +91,17 @@ def test_the_quarantine_table_holds_what_was_set_aside_dropped_and_flagged(tmp_p
     ]
 
 
+def test_hostile_ids_are_data_from_the_source_to_both_tables_and_never_a_path(tmp_path: Path):
+    ids = ["../../up", "a/b", ".", "new\nline", "nul\0", "x" * 10_000, "", "'; DROP TABLE series; --", "日本"]
+    write(tmp_path, {name: [1.0, 2.0, 3.0] for name in ids} | {f"{name}!": [None, None] for name in ids})
+    summary = run(tmp_path, quality={"max_quarantined": 0.5})
+    assert (summary["n_series"], summary["n_quarantined"]) == (len(ids), len(ids))
+    assert set(store(tmp_path).read()["unique_id"]) == set(ids)
+    empty = store(tmp_path).quarantine().filter(pl.col("reason") == "no_values")["unique_id"]
+    assert set(empty) == {f"{name}!" for name in ids}
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["data.parquet", "w"]
+
+
 def test_a_second_source_brings_known_future_values(tmp_path: Path):
     write(tmp_path, {"a": [1.0, 2.0, 3.0]})
     write(tmp_path, {"a": [0.0, 0.0, 0.0, 1.0, 1.0]}, "future")
@@ -91,6 +119,56 @@ def test_daily_steps_become_weeks_where_the_config_says_so(tmp_path: Path):
     summary = run(tmp_path, freq="1w", aggregate="sum")
     assert store(tmp_path).read()["y"].to_list() == [7.0, 7.0, 7.0, None]
     assert summary["account"][0]["reason"] == "incomplete_period"
+
+
+def test_other_future_values_are_another_input_even_where_the_history_stays(tmp_path: Path):
+    write(tmp_path, {"a": [1.0, 2.0, 3.0]})
+    future = {"kind": "parquet", "path": str(tmp_path / "future.parquet")}
+    for value, version in ((1.0, 0), (1.0, 0), (2.0, 1)):
+        write(tmp_path, {"a": [0.0, 0.0, 0.0, value]}, "future")
+        pl.read_parquet(future["path"]).rename({"y": "open"}).write_parquet(future["path"])
+        assert run(tmp_path, future=future, covariates={"known_future": ["open"]})["version"] == version
+
+
+def with_prices(folder: Path, known: int) -> None:
+    """Two series of 30 days with a price, of which `b` is known only so many days ahead; a promotion is known for both."""
+    rows = [(name, DAY0 + timedelta(days=i), float(i % 7) if i < 30 else None) for name in "ab" for i in range(32)]
+    frame = pl.DataFrame(rows, schema={"unique_id": pl.String, "ds": pl.Date, "y": pl.Float64}, orient="row")
+    price = pl.when((pl.col("unique_id") == "a") | (pl.col("ds") < DAY0 + timedelta(days=30 + known))).then(2.0)
+    frame.with_columns(price=price, promo=pl.lit(0.0)).write_parquet(folder / "data.parquet")
+
+
+def test_a_covariate_that_is_not_known_ahead_is_an_error_or_dropped_and_recorded(tmp_path: Path):
+    with_prices(tmp_path, known=1)
+    covariates = {"known_future": ["price", "promo"]}
+    with pytest.raises(
+        InputError, match=r"price must be known .* 'b' after 2024-01-30 \(steps 2\).*missing_future to drop"
+    ):
+        run_stage("window", config(tmp_path, covariates=covariates))
+    with open_run(config(tmp_path, covariates=covariates | {"missing_future": "drop"})) as opened:
+        summary = opened.ingest()
+        assert opened.arrays.names["known_future"] == ["promo"]
+    assert summary["dropped_covariates"] == {"price": "not known over the horizon of 1 series"}
+    run = MlflowClient(f"sqlite:///{tmp_path / 'w' / 'mlflow.db'}").get_run(opened.recording.mlflow_run_id)
+    assert run.data.tags["forecasting.dropped_covariates"] == "price"
+    assert run.data.tags["forecasting.data_digest"] == summary["digest"]
+
+
+def test_a_champion_that_reads_a_covariate_leaves_the_series_without_it_to_the_fallback(tmp_path: Path):
+    covariates = {"known_future": ["price", "promo"], "missing_future": "drop"}
+    with_prices(tmp_path, known=2)
+    before = config(tmp_path, covariates=covariates)
+    with open_run(before) as opened:
+        opened.train()
+        state = opened.fitted["tiny"].folder / "state"
+        write_json(
+            opened.paths.champion,
+            {"model": "tiny", "version": "1", "digest": state_digest(state), "folder": str(state), "run_id": "r"},
+        )
+    with_prices(tmp_path, known=1)
+    summary = predict(before, dry_run=True)["predict"]
+    assert summary["fallbacks"] == {"b": "not known over the horizon: price; forecast by seasonal_naive"}
+    assert (summary["n_series"], summary["n_rows"]) == (2, 4)
 
 
 @pytest.mark.parametrize(

@@ -62,3 +62,42 @@ def test_a_single_stamp_lies_on_its_own_grid(day: date, text: str):
     freq, ds = parse_freq(text), pl.Series("ds", [day])
     assert at(freq, ds).to_list() == [day]
     assert pl.DataFrame({"ds": ds}).select(freq.on_phase(pl.col("ds"), freq.phase(ds))).item()
+
+
+@PROPERTY
+@given(
+    st.dates(date(1990, 1, 1), date(2030, 1, 1)),
+    st.sampled_from(["1d", "1w", "1mo", "1q", "1y"]),
+    st.sampled_from(["Europe/Berlin", "America/Sao_Paulo", "America/New_York", "Asia/Tehran"]),
+    st.sampled_from([0, 6]),
+    st.integers(1, 40),
+)
+def test_days_and_longer_follow_the_clock_of_the_zone(first: date, text: str, zone: str, hour: int, n: int):
+    """The walls of the grid are those of the same grid without a zone, but for a midnight that the clock skips."""
+    freq, plain = parse_freq(text, zone), parse_freq(text)
+    begin = pl.Series("ds", [datetime(first.year, first.month, first.day, hour)]).cast(pl.Datetime("us"))
+    phase = plain.phase(begin)
+    number = pl.DataFrame({"o": range(n)}).with_columns(
+        o=pl.col("o") + pl.DataFrame({"ds": begin}).select(plain.ordinal(pl.col("ds"))).item()
+    )
+    utc = number.select(freq.at(pl.col("o"), phase, pl.Datetime("us", "UTC"))).to_series().rename("ds")
+    walls = number.select(plain.at(pl.col("o"), phase, pl.Datetime("us"))).to_series()
+    shown = utc.dt.convert_time_zone(zone).dt.replace_time_zone(None)
+    assert set((shown - walls).dt.total_minutes()) <= {0, 60}
+    frame = pl.DataFrame({"ds": utc})
+    assert frame.select(freq.ordinal(pl.col("ds"))).to_series().to_list() == number["o"].to_list()
+    assert frame.select(freq.on_phase(pl.col("ds"), phase).all()).item()
+
+
+def test_a_day_has_23_or_25_hours_where_the_clock_changes_and_hours_are_elapsed_time():
+    freq = parse_freq("1d", "Europe/Berlin")
+    days = pl.Series("ds", [datetime(2024, 3, 30, 23), datetime(2024, 3, 31, 22)]).dt.replace_time_zone("UTC")
+    ordinals = pl.DataFrame({"ds": days}).select(freq.ordinal(pl.col("ds"))).to_series()
+    assert ordinals.diff().to_list() == [None, 1]
+    assert not parse_freq("1h", "Europe/Berlin").by_clock
+    assert parse_freq("1d", "Europe/Berlin").of_type(pl.Date()) == parse_freq("1d")
+
+
+def test_a_zone_that_does_not_exist_is_refused():
+    with pytest.raises(InputError, match=r"time zone must be known, got 'Mars/Base': set data\.timezone"):
+        parse_freq("1d", "Mars/Base")

@@ -1,5 +1,6 @@
 from datetime import date, datetime, timedelta
 
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 from forecasting.errors import InputError
 from forecasting.freq import parse_freq
 from forecasting.series.grid import to_grid
-from tests.series.examples import DAY0, PROPERTY, daily
+from tests.series.examples import DAY0, PROPERTY, arrays_of, daily
 
 DAILY = parse_freq("1d")
 SERIES = st.dictionaries(
@@ -85,3 +86,31 @@ def test_a_stray_stamp_does_not_explode_the_grid():
 def test_nothing_stays_nothing():
     empty = daily({"a": [1.0]}).clear()
     assert to_grid(empty, DAILY).equals(empty)
+
+
+def test_local_days_are_regular_across_the_change_of_the_clock():
+    days = [datetime(2024, 3, 29), datetime(2024, 4, 1)]
+    berlin = pl.Series("ds", days).dt.replace_time_zone("Europe/Berlin").dt.convert_time_zone("UTC")
+    frame = pl.DataFrame({"unique_id": "a", "ds": berlin.cast(pl.Datetime("us", "UTC")), "y": 1.0})
+    grid = to_grid(frame, parse_freq("1d", "Europe/Berlin"))
+    local = grid["ds"].dt.convert_time_zone("Europe/Berlin").dt.replace_time_zone(None)
+    assert local.to_list() == [datetime(2024, 3, 29) + timedelta(days=i) for i in range(4)]
+
+
+@PROPERTY
+@given(SERIES, st.integers(0, 3))
+def test_observed_and_missing_rows_add_up_to_the_grid_and_the_mask_says_which(series, horizon):
+    frame = daily(series)
+    grid = to_grid(frame, DAILY)
+    if grid.is_empty():
+        return
+    arrays = arrays_of(grid, horizon=horizon, align="series_end")
+    observed = arrays.next_observed == np.arange(len(arrays.y))
+    assert observed.sum() == frame["y"].count()
+    np.testing.assert_array_equal(observed, ~np.isnan(arrays.y))
+    spans = np.diff(arrays.offsets) - horizon
+    assert (~observed).sum() == spans.sum() + horizon * arrays.n_series - observed.sum()
+    np.testing.assert_array_equal(
+        arrays.observed_before[arrays.offsets[1:] - 1],
+        frame.group_by("unique_id").agg(pl.col("y").count()).filter(pl.col("y") > 0).sort("unique_id")["y"].to_numpy(),
+    )

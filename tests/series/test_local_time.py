@@ -126,3 +126,20 @@ def test_without_a_zone_regular_stamps_and_gaps_of_a_failing_sensor_are_utc():
 def test_longer_steps_without_a_zone_are_taken_as_they_are(freq: str):
     days = [datetime(2024, 10, 26) + timedelta(days=i) for i in range(4)]
     assert utc(days, freq, None) == (days, [])
+
+
+def test_hours_that_become_days_are_told_apart_and_refused_like_hours():
+    hours = sorted(walls(datetime(2024, 10, 26, tzinfo=UTC), 72, timedelta(hours=1), BERLIN))
+    whole, parts = in_utc(rows(hours), parse_freq("1d", BERLIN), finer=True)
+    assert whole["ds"].dt.replace_time_zone(None).to_list() == [
+        datetime(2024, 10, 26) + timedelta(hours=i) for i in range(72)
+    ]
+    assert parts == []
+    assert in_utc(rows(hours), parse_freq("1d"), finer=True)[1][0]["reason"].to_list() == ["local_without_zone"]
+
+
+def test_days_that_become_months_may_begin_at_a_midnight_that_the_clock_skips():
+    days = [datetime(2018, 11, 3) + timedelta(days=i) for i in range(3)]
+    found = in_utc(rows(days), parse_freq("1mo", "America/Sao_Paulo"), finer=True)
+    assert [ds.hour for ds in found[0]["ds"]] == [3, 3, 2]
+    assert found[1] == []

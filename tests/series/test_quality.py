@@ -230,15 +230,15 @@ def test_of_conflicting_rows_the_last_of_the_input_is_kept_where_settings_say_so
 
 
 def test_constant_short_and_stale_series_are_kept_and_flagged():
-    frame = daily({"flat": [3.0] * 12, "short": [1.0] + [None] * 7 + [2.0] * 4, "stale": [1.0, 2.0] * 4 + [None] * 4})
-    checked = check(frame, max_gap=None)
+    frame = daily({"flat": [3.0] * 12, "short": [1.0] + [None] * 7 + [2.0] * 4, "stale": [1.0, 2.0] * 2 + [None] * 8})
+    checked = check(frame, max_gap=7)
     assert checked.n_quarantined == 0
     flags = checked.quarantine.select("unique_id", "reason", "detail").rows()
     assert flags == [
         ("flat", "constant", "all 12 observed values are equal"),
         ("short", "short", "5 observed values"),
-        ("stale", "short", "8 observed values"),
-        ("stale", "stale", "no y in the last 4 periods"),
+        ("stale", "short", "4 observed values"),
+        ("stale", "stale", "no y in the last 8 periods"),
     ]
 
 

@@ -100,7 +100,7 @@ def test_targets_come_back_as_they_were(transform, scaling, residual):
 LEVELLED = [
     (transform, scaling, residual)
     for transform, scaling, residual in EVERY
-    if scaling not in ("none", "mean_abs") or residual != "none" or TRANSFORMS[transform].lag != "none"
+    if scaling not in ("none", "panel", "mean_abs") or residual != "none" or TRANSFORMS[transform].lag != "none"
 ]  # the others leave the level to the network
 
 
