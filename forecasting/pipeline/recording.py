@@ -201,7 +201,6 @@ class Recording:
         with tracker.child(parent, f"model/{name}", name, "recurrent", result.seconds) as run:
             settings = asdict(recipe.settings)
             training = {f"training.{k}": v for k, v in settings.pop("training").items()}
-<<<<<<< HEAD
             params = settings | training | {"seed": recipe.seed, "season_length": recipe.task.season_length}
             tracker.log_history(run, summary.get("history", []))
             if "failed" in summary:
@@ -231,33 +230,6 @@ class Recording:
             by_lag = [{"step": lag * kept["stride"], "memory.gradient": v} for lag, v in enumerate(kept["profile"])]
             tracker.log_history(run, by_lag)
         tracker.log(run, params | resolved, {k: float(v) for k, v in numbers.items() if v is not None}, tags)
-=======
-            if "failed" in result.summary:
-                tracker.log(
-                    run,
-                    settings | training | {"seed": recipe.seed},
-                    {},
-                    {"forecasting.failed": result.summary["failed"]},
-                )
-                return
-            summary = result.summary
-            resolved = {f"resolved.{k}": v for k, v in summary["notes"].items() if isinstance(v, str | int | float)}
-            numbers = {
-                "best_step": summary["best_step"],
-                "best_loss": summary["best_loss"],
-                "fit_seconds": summary["fit_seconds"],
-            }
-            inner = {f"inner.{self.config.evaluation.primary_metric}": summary["inner_score"]}
-            metrics = {k: float(v) for k, v in (numbers | inner).items() if v is not None}
-            tags = {"forecasting.state_digest": state_digest(result.folder / "state")}
-            tracker.log(run, settings | training | resolved | {"seed": recipe.seed}, metrics, tags)
-            tracker.log_history(run, summary["history"])
-            history = pl.DataFrame(summary["history"]).with_columns(model=pl.lit(name))
-            if "valid_loss" not in history.columns:  # no inner cutoff was usable
-                history = history.with_columns(valid_loss=pl.lit(None, pl.Float64))
-            figures = {"Loss": loss_curves(history), "Gradient norm": gradient_norms(history)}
-            tracker.log_figures_html(run, figures, "figures/training.html")
->>>>>>> main
 
     def _scores(self, name: str, kind: str, row: dict[str, Any], result: Tested) -> None:
         tracker, parent = self._require()
