@@ -38,7 +38,7 @@ def catalogue() -> dict[str, list[tuple[str, str]]]:
 
 def _baseline(row: Baseline) -> str:
     """What it is, where its quantiles come from, and the libraries that can fit it, the default first."""
-    engines = f"; engines: {', '.join(row.engines)}" if row.engines else ""
+    engines = f"; engines: {', '.join(row.engines)}" if row.engines and not row.members else ""
     return f"{row.description}; quantiles from {row.quantiles_from}: {row.quantiles}{engines}"
 
 

@@ -3,6 +3,7 @@
 Comes in: histories, the series they belong to, the settings. Goes out: one answer for each history, as they come.
 """
 
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from functools import partial
 
 import numpy as np
 
-from forecasting.forecasters.attempt import Answer, attempt
+from forecasting.forecasters.attempt import Answer, attempt, ran_out_of_time
 from forecasting.forecasters.baselines import BaselineSettings
 from forecasting.forecasters.protocol import Progress, Task
 from forecasting.processes import run_jobs
@@ -23,7 +24,8 @@ _CHUNKS_PER_WORKER = 8  # so that no worker waits long for the last one
 _LARGEST_CHUNK = 64  # series
 _MOST_CRASHES = 10  # dead workers after which the rest is given up: the machine is at fault, not a series
 
-OnAnswers = Callable[[list[int], list[Answer]], None]  # positions of histories, and their answers
+Timed = tuple[Answer, float]  # an answer, and the seconds of computing that it took
+OnAnswers = Callable[[list[int], list[Timed]], None]  # positions of histories, and their answers
 
 
 @dataclass(frozen=True)
@@ -85,12 +87,14 @@ def answer_chunks(chunks: list[Chunk], workers: int, on_answers: OnAnswers, on_p
             return
 
 
-def answer_chunk(chunk: Chunk, progress: Progress) -> list[Answer]:
+def answer_chunk(chunk: Chunk, progress: Progress) -> list[Timed]:
     """The job: one answer per history, in a worker or here."""
-    answers: list[Answer] = []
+    answers: list[Timed] = []
     done = 0
     for n, history in enumerate(chunk.history):
-        answers.append(attempt(chunk.settings, history, chunk.task))
+        started = time.process_time()
+        answer = attempt(chunk.settings, history, chunk.task)
+        answers.append((answer, time.process_time() - started))
         if n + 1 == len(chunk.series) or chunk.series[n + 1] != chunk.series[n]:
             done += 1
             progress(done, chunk.n_series, chunk.settings.name)
@@ -98,8 +102,10 @@ def answer_chunk(chunk: Chunk, progress: Progress) -> list[Answer]:
 
 
 def comes_again(answer: Answer) -> bool:
-    """Whether the same history would get the same answer: not where the machine was at fault."""
-    return not isinstance(answer, str) or not (CRASHED in answer or _NOT_TRIED in answer)
+    """Whether the same history would get the same answer: not where machine or clock were at fault."""
+    if not isinstance(answer, str):
+        return True
+    return not (CRASHED in answer or _NOT_TRIED in answer or ran_out_of_time(answer))
 
 
 @dataclass
@@ -131,7 +137,7 @@ def _one_by_one(singles: list[Chunk], on_answers: OnAnswers, crashes: int) -> in
         except BrokenProcessPool:
             crashes += 1
         culprit, singles = singles[len(answered)], singles[len(answered) + 1 :]
-        on_answers(culprit.position, [f"{culprit.settings.kind}: {CRASHED}"])
+        on_answers(culprit.position, [(f"{culprit.settings.kind}: {CRASHED}", 0.0)])
         if crashes > _MOST_CRASHES:
             _give_up(singles, on_answers)
             return crashes
@@ -141,11 +147,9 @@ def _one_by_one(singles: list[Chunk], on_answers: OnAnswers, crashes: int) -> in
 def _give_up(chunks: Sequence[Chunk], on_answers: OnAnswers) -> None:
     for chunk in chunks:
         reason = f"{chunk.settings.kind}: {_NOT_TRIED}{_MOST_CRASHES} worker processes had died before"
-        on_answers(chunk.position, [reason] * len(chunk.position))
+        on_answers(chunk.position, [(reason, 0.0)] * len(chunk.position))
 
 
-def _tell(
-    chunks: Sequence[Chunk], on_answers: OnAnswers, answered: set[int], index: int, answers: list[Answer]
-) -> None:
+def _tell(chunks: Sequence[Chunk], on_answers: OnAnswers, answered: set[int], index: int, answers: list[Timed]) -> None:
     on_answers(chunks[index].position, answers)
     answered.add(index)

@@ -73,7 +73,13 @@ def _asked(
 def _without_holes(forecast: Forecast) -> Forecast:
     """A copy in which a row that holds a non-finite value counts as failed."""
     holes = ~(np.isfinite(forecast.y_hat).all(axis=1) & np.isfinite(forecast.quantiles).all(axis=(1, 2)))
-    copy = Forecast(*(getattr(forecast, name).copy() for name in ("y_hat", "quantiles", "failed", "fallback")))
+    copy = replace(
+        forecast,
+        y_hat=forecast.y_hat.copy(),
+        quantiles=forecast.quantiles.copy(),
+        failed=forecast.failed.copy(),
+        fallback=forecast.fallback.copy(),
+    )
     for i in np.flatnonzero(holes):
         if copy.failed[i] is None:
             copy.failed[i] = "the forecaster gave a non-finite forecast"

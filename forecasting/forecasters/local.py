@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from forecasting.forecasters.attempt import Answer, ran_out_of_time
+from forecasting.forecasters.attempt import Answer
 from forecasting.forecasters.baselines import BASELINES, BaselineSettings
 from forecasting.forecasters.baselines._histories import histories
 from forecasting.forecasters.baselines._normal import normal_forecast
 from forecasting.forecasters.baselines.combination import median
-from forecasting.forecasters.chunks import answer_chunks, chunks_of, comes_again
+from forecasting.forecasters.chunks import Timed, answer_chunks, chunks_of, comes_again
 from forecasting.forecasters.memory import Memory
 from forecasting.forecasters.protocol import FitReport, Forecast, Progress, Task, failed_forecast
 from forecasting.series.arrays import FloatArray, IntArray, Origins, SeriesArrays
@@ -60,9 +60,8 @@ class LocalForecaster:
         able = able[np.argsort(origins.series[able], kind="stable")]  # the cutoffs of one series side by side
         if self._row.forecast_all is not None:
             self._forecast_at_once(arrays, origins, able, forecast, on_progress)
-        else:
-            self._forecast_one_by_one(arrays, origins, able, forecast, on_progress)
-        return forecast
+            return forecast
+        return replace(forecast, seconds=self._forecast_one_by_one(arrays, origins, able, forecast, on_progress))
 
     def save(self, folder: Path) -> None:
         """Writes folder/forecaster.json, whole or not at all."""
@@ -114,22 +113,26 @@ class LocalForecaster:
 
     def _forecast_one_by_one(
         self, arrays: SeriesArrays, origins: Origins, able: IntArray, into: Forecast, on_progress: Progress
-    ) -> None:
-        """Fits: those that are remembered are read, the others made, here or over the pool."""
+    ) -> float:
+        """Fits: those that are remembered are read, the others made, here or over the pool; seconds that all took."""
         memory = Memory(self.memory, self.settings, self.task)
         seen = [self._history(arrays, origins, int(i)) for i in able]
         found = memory.find(seen)
-        for i, answer in zip(able, found, strict=True):
-            if answer is not None:
-                _write(into, int(i), answer)
-        left = np.array([n for n, answer in enumerate(found) if answer is None], dtype=np.int64)
+        seconds = 0.0
+        for i, known in zip(able, found, strict=True):
+            if known is not None:
+                _write(into, int(i), known[0])
+                seconds += known[1]
+        left = np.array([n for n, known in enumerate(found) if known is None], dtype=np.int64)
         todo = [seen[n] for n in left]
         workers = self.workers if len(todo) * self._row.seconds(self.settings.engine) >= _POOL_PAYS_FROM else 1
         keeper = _Keeper(memory, todo)
 
-        def on_answers(positions: list[int], answers: list[Answer]) -> None:
-            for position, answer in zip(positions, answers, strict=True):
+        def on_answers(positions: list[int], answers: list[Timed]) -> None:
+            nonlocal seconds
+            for position, (answer, spent) in zip(positions, answers, strict=True):
                 _write(into, int(able[left[position]]), answer)
+                seconds += spent
             keeper.take(positions, answers)
 
         series = origins.series[able[left]]
@@ -137,6 +140,7 @@ class LocalForecaster:
             answer_chunks(chunks_of(self.settings, self.task, series, todo, workers), workers, on_answers, on_progress)
         finally:
             keeper.flush()
+        return seconds
 
     def _combine(self, arrays: SeriesArrays, origins: Origins, on_progress: Progress) -> Forecast:
         """The median of the members' forecasts, each as the member's own baseline remembers or fits it."""
@@ -157,21 +161,19 @@ class LocalForecaster:
         good = combined.failed == None  # noqa: E711 - elementwise
         combined.y_hat[good] = median([f.y_hat[good] for f in forecasts])
         combined.quantiles[good] = median([f.quantiles[good] for f in forecasts])
-        return combined
+        return replace(combined, seconds=sum(f.seconds or 0.0 for f in forecasts))
 
 
 class _Keeper:
-    """Hands answers to the memory now and then, and at the end; not those that the machine is to blame for."""
+    """Hands answers to the memory now and then, and at the end; not those that machine or clock are to blame for."""
 
     def __init__(self, memory: Memory, histories: list[FloatArray]) -> None:
         self.memory, self.histories = memory, histories
-        self.waiting: dict[int, Answer] = {}
+        self.waiting: dict[int, Timed] = {}
         self.since = time.monotonic()
 
-    def take(self, positions: list[int], answers: list[Answer]) -> None:
-        for position, answer in zip(positions, answers, strict=True):
-            if comes_again(answer) and not (isinstance(answer, str) and ran_out_of_time(answer)):
-                self.waiting[position] = answer
+    def take(self, positions: list[int], answers: list[Timed]) -> None:
+        self.waiting |= {p: timed for p, timed in zip(positions, answers, strict=True) if comes_again(timed[0])}
         if time.monotonic() - self.since >= _KEPT_EVERY:
             self.flush()
 

@@ -16,14 +16,14 @@ from pathlib import Path
 
 import numpy as np
 
-from forecasting.forecasters.attempt import Answer
 from forecasting.forecasters.baselines import BaselineSettings
+from forecasting.forecasters.chunks import Timed
 from forecasting.forecasters.protocol import Task
 from forecasting.series.arrays import FloatArray
 from forecasting.stages import key_of
 
 _MOST_FILES = 256  # of one baseline
-_MOST_BYTES = 1 << 29  # of one baseline
+_MOST_BYTES = 1 << 32  # of one baseline
 
 Key = bytes
 
@@ -39,9 +39,9 @@ class Memory:
             inputs = {"settings": made_by, "task": asdict(task), "libraries": _libraries()}
             self._folder = folder / settings.kind / key_of("memory", inputs)
 
-    def find(self, histories: Sequence[FloatArray]) -> list[Answer | None]:
-        """The answer to each history, None where there is none yet."""
-        found: dict[Key, Answer] = {}
+    def find(self, histories: Sequence[FloatArray]) -> list[Timed | None]:
+        """The answer to each history with the seconds that it took, None where there is none yet."""
+        found: dict[Key, Timed] = {}
         if self._folder is None:
             return [None] * len(histories)
         wanted = [_digest(history) for history in histories]
@@ -56,19 +56,20 @@ class Memory:
                 missing -= hits.keys()
         return [found.get(key) for key in wanted]
 
-    def keep(self, histories: Sequence[FloatArray], answers: Sequence[Answer]) -> None:
+    def keep(self, histories: Sequence[FloatArray], answers: Sequence[Timed]) -> None:
         """Remember the answers, reasons for failures included."""
         if self._folder is None or not histories:
             return
         self._folder.mkdir(parents=True, exist_ok=True)
         self._make_room()
-        good = [answer for answer in answers if not isinstance(answer, str)]
+        good = [answer for answer, _ in answers if not isinstance(answer, str)]
         unfinished = self._folder / f".{uuid.uuid4().hex}"
         with unfinished.open("wb") as file:
             np.savez(
                 file,
                 keys=np.frombuffer(b"".join(_digest(history) for history in histories), dtype=np.uint8),
-                reasons=np.array([answer if isinstance(answer, str) else "" for answer in answers]),
+                reasons=np.array([answer if isinstance(answer, str) else "" for answer, _ in answers]),
+                seconds=np.array([seconds for _, seconds in answers]),
                 y_hat=np.array([y_hat for y_hat, _ in good]),
                 quantiles=np.array([quantiles for _, quantiles in good]),
             )
@@ -93,7 +94,7 @@ def _digest(history: FloatArray) -> Key:
     return hashlib.sha256(np.ascontiguousarray(history, dtype="<f8").tobytes()).digest()[:_KEY_BYTES]
 
 
-def _read(path: Path, wanted: set[Key]) -> dict[Key, Answer]:
+def _read(path: Path, wanted: set[Key]) -> dict[Key, Timed]:
     """Those of the file's answers that are wanted."""
     with np.load(path, allow_pickle=False) as content:
         rows = content["keys"].reshape(-1, _KEY_BYTES)
@@ -101,11 +102,13 @@ def _read(path: Path, wanted: set[Key]) -> dict[Key, Answer]:
         if wanted.isdisjoint(keys):
             return {}
         reasons, y_hat, quantiles = content["reasons"].tolist(), content["y_hat"], content["quantiles"]
+        seconds = content["seconds"].tolist()
     place = np.cumsum([not reason for reason in reasons]) - 1
-    answers: dict[Key, Answer] = {}
+    answers: dict[Key, Timed] = {}
     for i, key in enumerate(keys):
         if key in wanted:
-            answers[key] = reasons[i] or (y_hat[place[i]], quantiles[place[i]])
+            answer = reasons[i] or (y_hat[place[i]], quantiles[place[i]])
+            answers[key] = answer, seconds[i]
     return answers
 
 

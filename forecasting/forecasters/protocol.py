@@ -48,6 +48,7 @@ class Forecast:
     quantiles: FloatArray  # (O, H, Q), ascending along Q
     failed: npt.NDArray[np.object_]  # (O,) None, or why there is no forecast
     fallback: npt.NDArray[np.object_]  # (O,) None, or why the fallback made this row
+    seconds: float | None = None  # of computing, also what was done in earlier calls; null: as long as the call took
 
 
 class Forecaster(Protocol):

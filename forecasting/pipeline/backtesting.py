@@ -7,16 +7,18 @@ import hashlib
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import polars as pl
 
 from forecasting.errors import InputError
 from forecasting.evaluation.owa import NAIVE2
 from forecasting.evaluation.slices import origin_groups, slices_for
 from forecasting.forecasters.baselines import BASELINES, BaselineSettings
-from forecasting.forecasters.catalog import state_digest
+from forecasting.forecasters.catalog import load_forecaster, state_digest
 from forecasting.pipeline.backtest_jobs import CheckJob, ChunkJob, DetailJob, Job, Scoring, chunks_of, stage_of, work
 from forecasting.pipeline.fitting import resolved_settings
 from forecasting.pipeline.jobs import train
@@ -62,6 +64,8 @@ def backtest_models(run: "Run", models: Sequence[Model]) -> dict[str, Tested]:
     scoring = scoring_of(run)
     jobs: dict[str, list[ChunkJob]] = {m.name: list(_chunk_jobs(run, m, scoring)) for m in models}
     checks = {m.name: _check_job(run, m) for m in models}
+    for model in models:
+        _fit_all_cutoffs(run, model, jobs[model.name])
     results = run_found(run, [*(job for mine in jobs.values() for job in mine), *checks.values()])
     details = {m.name: _detail_job(run, m, [results[job_key(job)] for job in jobs[m.name]], scoring) for m in models}
     results |= run_found(run, list(details.values()))
@@ -203,6 +207,22 @@ def _chunk_jobs(run: "Run", model: Model, scoring: Scoring) -> list[ChunkJob]:
         )
         made.append(job)
     return made
+
+
+def _fit_all_cutoffs(run: "Run", model: Model, jobs: Sequence[ChunkJob]) -> None:
+    """Where a baseline spreads its series over processes: all cutoffs in one go, so that processes start once.
+
+    The chunks then find the fits in its memory.
+    """
+    missing = [job for job in jobs if job.here and job.workers > 1 and run.store.find("backtest", job.inputs) is None]
+    if len(missing) < 2 or _costs_little(run, model):
+        return
+    parts = [job.origins for job in missing]
+    origins = Origins(
+        *(np.concatenate([getattr(part, name) for part in parts]) for name in ("series", "row", "window"))
+    )
+    forecaster = load_forecaster(model.state, "cpu", run.workers, run.paths.memory)
+    forecaster.forecast(run.arrays, origins, partial(listening().progress, f"fit {model.name}"))
 
 
 def _costs_little(run: "Run", model: Model) -> bool:

@@ -61,6 +61,7 @@ def test_a_second_run_on_the_same_data_fits_nothing_and_gives_the_same_bytes(fit
     assert len(fitting.histories) == 4
     assert first.quantiles.tobytes() == second.quantiles.tobytes()
     assert first.y_hat.tobytes() == second.y_hat.tobytes()
+    assert first.seconds == second.seconds  # what it cost when it was fitted
 
 
 def test_new_data_at_the_end_fits_only_the_new_cutoffs(fitting: Fitting, tmp_path: Path) -> None:
@@ -134,7 +135,7 @@ def test_the_oldest_files_go_when_there_are_too_many(monkeypatch: pytest.MonkeyP
     histories = [np.full(5, float(i)) for i in range(6)]
 
     for history in histories:
-        kept.keep([history], [(np.zeros(3), np.zeros((3, 3)))])
+        kept.keep([history], [((np.zeros(3), np.zeros((3, 3))), 0.1)])
 
     assert len(list(tmp_path.rglob("*.npz"))) == 3
     assert kept.find(histories)[-1] is not None
@@ -144,7 +145,7 @@ def test_the_oldest_files_go_when_there_are_too_many(monkeypatch: pytest.MonkeyP
 
 def test_without_a_folder_nothing_is_remembered() -> None:
     nothing = Memory(None, BaselineSettings("theta"), TASK)
-    nothing.keep([np.zeros(3)], ["theta: no fit"])
+    nothing.keep([np.zeros(3)], [("theta: no fit", 0.1)])
 
     assert nothing.find([np.zeros(3)]) == [None]
     assert local.LocalForecaster(BaselineSettings("theta"), TASK).memory is None
