@@ -9,7 +9,7 @@ from forecasting.models.encodings import ENCODINGS
 from forecasting.models.heads import HEADS
 from forecasting.models.topologies import TOPOLOGIES
 from forecasting.windows.residuals import RESIDUALS
-from forecasting.windows.scalers import PANEL, PANEL_DESCRIPTION, SCALERS
+from forecasting.windows.scalers import SCALERS
 from forecasting.windows.transforms import TRANSFORMS
 
 WAYS = {
@@ -29,7 +29,7 @@ def catalogue() -> dict[str, list[tuple[str, str]]]:
         "encodings": [*ENCODINGS.items()],
         "heads": [(name, row.description) for name, row in HEADS.items()],
         "transforms": [(name, row.description) for name, row in TRANSFORMS.items()],
-        "scalings": [*((name, row.description) for name, row in SCALERS.items()), (PANEL, PANEL_DESCRIPTION)],
+        "scalings": [(name, row.description) for name, row in SCALERS.items()],
         "residuals": [*RESIDUALS.items()],
         "baselines": [(name, _baseline(row)) for name, row in BASELINES.items()],
         "metrics": [(name, row.description) for name, row in METRICS.items()],

@@ -17,7 +17,6 @@ from forecasting.errors import InputError, unknown
 _RELATIVE_FLOOR = 1e-6  # of the largest |y| seen: the rounding of float32 stays below it
 _TINY = 1e-300
 PANEL = "panel"
-PANEL_DESCRIPTION = "mean and deviation of all series together: for series without history; by nothing a window holds"
 
 
 class Scale(NamedTuple):
