@@ -22,6 +22,7 @@ from forecasting.forecasters.protocol import Task
 from forecasting.series.arrays import FloatArray
 from forecasting.stages import key_of
 
+_KEY_BYTES = 16
 _MOST_FILES = 256  # of one baseline
 _MOST_BYTES = 1 << 32  # of one baseline
 
@@ -85,9 +86,6 @@ class Memory:
             size += stat.st_size
             if n + 1 >= _MOST_FILES or size > _MOST_BYTES:
                 path.unlink(missing_ok=True)
-
-
-_KEY_BYTES = 16
 
 
 def _digest(history: FloatArray) -> Key:

@@ -77,6 +77,24 @@ def test_a_failure_that_does_not_is_none() -> None:
     assert report_of(lambda _a, _s, _r: np.full(2, np.nan)).moved == 0
 
 
+def test_what_a_clock_stopped_in_one_pass_only_is_left_out_and_the_rest_is_checked() -> None:
+    """Pass 1 of a window is stopped at one origin; a busy machine is no leak."""
+    calls = iter(range(4))
+
+    class Stopped(FunctionForecaster):
+        def forecast(self, arrays, origins, on_progress):
+            made = super().forecast(arrays, origins, on_progress)
+            if next(calls) == 0:
+                made.failed[0] = "ets: passed the cap of 30 seconds: set baselines.max_seconds"
+                made.y_hat[0] = np.nan
+            return made
+
+    arrays = make_arrays(SERIES, horizon=2)
+    forecaster = Stopped(lambda a, _, r: np.full(2, a.causal[r]), TASK)
+
+    assert leak_check(forecaster, arrays, places(arrays), seed=0) == LeakReport(checked=3, moved=0)
+
+
 def test_noise_leaves_everything_up_to_the_cutoff_as_it_was() -> None:
     arrays = make_arrays(SERIES, horizon=2)
     origins = origins_at(arrays, ("a", 3))

@@ -188,12 +188,10 @@ def _compute_stubbornly(y: FloatArray, task: Task, engine: object) -> tuple[Floa
 
 def test_a_baseline_that_takes_too_long_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     use(monkeypatch, "ets", _compute_stubbornly)
-    started = time.process_time()
 
     answer = attempt_at(BaselineSettings("ets", max_seconds=0.2), np.arange(5.0), TASK)
 
     assert answer == "ets: passed the cap of 0.2 seconds: set baselines.max_seconds"
-    assert time.process_time() - started < 10  # of computing, half of what it would have taken
 
 
 @pytest.mark.usefixtures("pool")

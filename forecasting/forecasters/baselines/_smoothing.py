@@ -13,6 +13,9 @@ from forecasting.forecasters.baselines._normal import normal_forecast
 from forecasting.forecasters.protocol import Task
 from forecasting.series.arrays import FloatArray
 
+# largest over smallest value up to which log(y) is tried: beyond it the exponentials of its quantiles explode
+_WIDEST = 50.0
+
 
 @dataclass(frozen=True)
 class Form:
@@ -102,7 +105,3 @@ def automatic_forecast(y: FloatArray, m: int, task: Task, engine: Engine) -> tup
     if not np.isfinite(quantiles_HQ).all():
         raise ValueError("the model gave a non-finite forecast")
     return y_hat, quantiles_HQ
-
-
-# largest over smallest value up to which log(y) is tried: beyond it the exponentials of its quantiles explode
-_WIDEST = 50.0

@@ -7,6 +7,7 @@ from statsforecast.ets import etsmodel, pegelsfcast_C
 from forecasting.forecasters.baselines._engine import Smoothing, Trend
 from forecasting.series.arrays import FloatArray
 
+_ONE_SIGMA = 68.26894921370858  # percent of a normal within one standard deviation
 _MOST_ITERATIONS = 2000  # of Nelder-Mead, its default
 _LOWEST = np.array([1e-4, 1e-4, 1e-4, 0.8])  # alpha, beta, gamma, phi: its defaults
 _HIGHEST = np.array([0.9999, 0.9999, 0.9999, 0.98])
@@ -43,6 +44,3 @@ def arima(x: FloatArray, m: int, horizon: int) -> tuple[FloatArray, FloatArray]:
         raise ValueError(f"no orders of an ARIMA could be fitted ({error})") from None
     mean_H = np.asarray(ahead["mean"], dtype=float)
     return mean_H, np.asarray(ahead["upper"], dtype=float).reshape(horizon) - mean_H
-
-
-_ONE_SIGMA = 68.26894921370858  # percent of a normal within one standard deviation
