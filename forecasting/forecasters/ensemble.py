@@ -126,6 +126,7 @@ class EnsembleForecaster:
             "task": asdict(self.task),
             "settings": asdict(self.settings),
             "n_members": len(self.members),
+            "fitted_on": self.members[0].fitted_on,
             "calibration": self.calibration.to_dict() if self.calibration else None,
         }
         unfinished = folder / f"forecaster.json.{os.getpid()}.tmp"

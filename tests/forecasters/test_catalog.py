@@ -46,7 +46,10 @@ def test_saving_again_over_a_state_replaces_it(tmp_path: Path) -> None:
         ("{", "must hold a readable forecaster.json"),
         ("[]", "must be a mapping, got list"),
         (json.dumps({"format": 2, "kind": "baseline"}), "must have a format from 1 to 1, got 2"),
-        (json.dumps({"format": 1, "kind": "oracle"}), "must be one of baseline, blend, recurrent, got 'oracle'"),
+        (
+            json.dumps({"format": 1, "kind": "oracle"}),
+            "must be one of baseline, blend, ensemble, recurrent, got 'oracle'",
+        ),
     ],
 )
 def test_what_is_no_saved_forecaster_is_refused(content: str | None, message: str, tmp_path: Path) -> None:
