@@ -28,7 +28,7 @@ def test_every_command_that_readme_names_is_one():
     known = {c.name or c.callback.__name__ for c in app.registered_commands}
     named = {
         word
-        for line in re.findall(r"`forecast ([a-z\\| ]+?)(?: CONFIG)?`", README)
+        for line in re.findall(r"`forecast ([a-z\\| ]+?)(?: CONFIG| DATA)?`", README)
         for word in re.findall("[a-z]+", line)
     }
     assert named <= known
