@@ -11,14 +11,13 @@ HEADINGS = {
     "rank": "#",
     "model": "model",
     "kind": "kind",
-    "low": "skill from",
-    "high": "skill to",
+    "between": "skill between",
     "win_rate": "wins",
     "mean_rank": "mean rank",
     "tied": "like the first",
     "n_scores": "scores",
-    "n_fallback": "fallbacks",
-    "n_parameters": "parameters",
+    "n_fallback": "fell back",
+    "n_parameters": "weights",
     "fit_seconds": "fit (s)",
     "predict_seconds": "predict (s)",
 }
@@ -38,10 +37,10 @@ TABLE_CSS = """
 .board .chip{display:inline-block;padding:1px 8px;border-radius:9px;font-size:11.5px;background:#eceff2;color:#46525f}
 .board .chip.network{background:#dcedf8;color:#004f7d}
 .board .chip.best{background:#0072B2;color:#fff;margin-left:6px}
-@container (max-width:1000px){
+@container (max-width:1150px){
 .board table{font-size:12px}
 .board th{font-size:11px}
-.board th,.board td{padding:5px 6px}
+.board th,.board td{padding:5px 4px}
 .board td.model{max-width:14em}
 .board .chip{font-size:10.5px;padding:1px 6px}
 .board .chip.best{display:block;width:fit-content;margin:2px 0 0}
@@ -61,7 +60,14 @@ def metrics_of(leaderboard: pl.DataFrame) -> list[str]:
 
 
 def in_order(leaderboard: pl.DataFrame) -> pl.DataFrame:
-    """The columns as people read them, whatever order they were stored in: who, metrics, skills, counts and seconds."""
+    """The columns as people read them, whatever order they were stored in: who, metrics, skills, counts and seconds.
+
+    The bounds of the skill become one column.
+    """
+    if {"low", "high"} <= set(leaderboard.columns):
+        bounds = zip(leaderboard["low"], leaderboard["high"], strict=True)
+        leaderboard = leaderboard.with_columns(between=pl.Series([_bounds(*b) for b in bounds], dtype=pl.String))
+        leaderboard = leaderboard.drop("low", "high")
     skills = sorted((c for c in leaderboard.columns if c.startswith(SKILL)), reverse=True)
     first, last = [c for c in HEADINGS if c in (*TEXTS, "rank")], [c for c in HEADINGS if c not in (*TEXTS, "rank")]
     columns = [*first, *metrics_of(leaderboard), *skills, *last]
@@ -119,9 +125,14 @@ def _cell(column: str, value: object, best: float | None, champion: bool) -> str
         mark = '<span class="chip best">champion</span>' if champion else ""
         return f'<td class="text model" title="{name}">{name}{mark}</td>'
     if isinstance(value, str):
-        return f'<td class="text">{html.escape(value)}</td>'
+        return f"<td>{html.escape(value)}</td>"
     shown = _shown(column, value)
     return f"<td><b>{shown}</b></td>" if best is not None and value == best else f"<td>{shown}</td>"
+
+
+def _bounds(low: float | None, high: float | None) -> str | None:
+    """The interval of a skill; None where there is none."""
+    return None if low is None or high is None else f"{low:+.0%} {high:+.0%}"
 
 
 def _shown(column: str, value: object) -> str:
@@ -129,7 +140,7 @@ def _shown(column: str, value: object) -> str:
         return "–"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if column.startswith(SKILL) or column in ("low", "high"):
+    if column.startswith(SKILL):
         return percent(float(value))  # type: ignore[arg-type]
     if column == "win_rate":
         return f"{float(value):.0%}"  # type: ignore[arg-type]
