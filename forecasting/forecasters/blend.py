@@ -19,6 +19,7 @@ from scipy.optimize import nnls
 
 from forecasting.errors import InputError
 from forecasting.forecasters.protocol import FitReport, Forecast, Forecaster, Progress, Task, failed_forecast
+from forecasting.forecasters.state_file import write_state_file
 from forecasting.series.arrays import FloatArray, Origins, SeriesArrays
 from forecasting.series.scale import in_sample_scale
 
@@ -82,8 +83,7 @@ class BlendForecaster:
             "weights": self.weights.tolist(),
             "fitted_on": next((m.fitted_on for m in self.members if getattr(m, "fitted_on", None)), {}),  # type: ignore[attr-defined]
         }
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "forecaster.json").write_text(json.dumps(state, indent=1, sort_keys=True), encoding="utf-8")
+        write_state_file(folder, state)
 
 
 def weights_of(arrays: SeriesArrays, origins: Origins, forecasts: Sequence[Forecast], season_length: int) -> FloatArray:

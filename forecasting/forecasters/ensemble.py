@@ -4,8 +4,6 @@ Comes in: the settings of one forecaster of the config. Goes out: a forecaster o
 after the other here, or apart, in parallel processes, and put together. One member is an ensemble too.
 """
 
-import json
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -19,6 +17,7 @@ from forecasting.forecasters.protocol import FitReport, Forecast, Progress, Task
 from forecasting.forecasters.recurrent import Mask, RecurrentForecaster
 from forecasting.forecasters.recurrent import load as load_network
 from forecasting.forecasters.recurrent_settings import RecurrentSettings, settings_from_dict
+from forecasting.forecasters.state_file import write_state_file
 from forecasting.series.arrays import FloatArray, Origins, SeriesArrays
 
 FORMAT = 1
@@ -116,7 +115,6 @@ class EnsembleForecaster:
 
     def save(self, folder: Path) -> None:
         """members/0, members/1, ..; then forecaster.json, which says that all of it is there."""
-        folder.mkdir(parents=True, exist_ok=True)
         for number, member in enumerate(self.members):
             member.save(folder / "members" / str(number))
         state = {
@@ -129,12 +127,7 @@ class EnsembleForecaster:
             "fitted_on": self.members[0].fitted_on,
             "calibration": self.calibration.to_dict() if self.calibration else None,
         }
-        unfinished = folder / f"forecaster.json.{os.getpid()}.tmp"
-        with unfinished.open("w", encoding="utf-8") as file:
-            file.write(json.dumps(state, indent=1, sort_keys=True) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(folder / "forecaster.json")
+        write_state_file(folder, state)
 
 
 def load(folder: Path, state: dict[str, Any], device: str = "cpu") -> EnsembleForecaster:

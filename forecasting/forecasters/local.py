@@ -6,7 +6,6 @@ what was fitted before is remembered.
 """
 
 import json
-import os
 import time
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -22,6 +21,7 @@ from forecasting.forecasters.baselines.combination import median
 from forecasting.forecasters.chunks import Timed, answer_chunks, chunks_of, comes_again
 from forecasting.forecasters.memory import Memory
 from forecasting.forecasters.protocol import FitReport, Forecast, Progress, Task, failed_forecast
+from forecasting.forecasters.state_file import write_state_file
 from forecasting.series.arrays import FloatArray, IntArray, Origins, SeriesArrays
 
 _POOL_PAYS_FROM = 3.0  # seconds of work below which starting workers costs more than it saves
@@ -65,7 +65,6 @@ class LocalForecaster:
 
     def save(self, folder: Path) -> None:
         """Writes folder/forecaster.json, whole or not at all."""
-        folder.mkdir(parents=True, exist_ok=True)
         state = {
             "format": 1,
             "kind": "baseline",
@@ -73,12 +72,7 @@ class LocalForecaster:
             "task": asdict(self.task),
             "settings": asdict(self.settings),
         }
-        unfinished = folder / f"forecaster.json.{os.getpid()}.tmp"
-        with unfinished.open("w", encoding="utf-8") as file:
-            file.write(json.dumps(state, indent=2, sort_keys=True) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(folder / "forecaster.json")
+        write_state_file(folder, state)
 
     @property
     def _longest(self) -> int | None:

@@ -19,6 +19,7 @@ from forecasting.errors import InputError
 from forecasting.forecasters.encoding import Encoding, encoding_from_json
 from forecasting.forecasters.protocol import Task
 from forecasting.forecasters.recurrent_settings import RecurrentSettings, settings_from_dict
+from forecasting.forecasters.state_file import write_state_file
 
 FORMAT = 2
 JSON_FILE, WEIGHTS_FILE = "forecaster.json", "network.safetensors"
@@ -91,8 +92,7 @@ def write_state(state: State, folder: Path) -> None:
         "seed": state.seed,
         "fitted_on": state.fitted_on,
     }
-    text = json.dumps(values, indent=2, sort_keys=True, allow_nan=False)
-    _replace(folder / JSON_FILE, lambda path: path.write_text(text, encoding="utf-8"))
+    write_state_file(folder, values)
 
 
 def read_state(folder: Path, device: torch.device) -> State:
