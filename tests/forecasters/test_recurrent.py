@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from safetensors.numpy import load_file
 
 from forecasting.errors import InputError
@@ -155,3 +156,22 @@ def test_every_loss_for_quantiles_lets_every_topology_learn(topology, loss):
     report = forecaster.fit(as_of(arrays, origins), origins, NONE, no_progress)
     assert report.history[-1]["train_loss"] < 0.8 * report.history[0]["train_loss"]
     assert np.isfinite(forecaster.forecast(arrays, origins, no_progress).quantiles).all()
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+def test_what_was_trained_on_a_gpu_forecasts_the_same_on_a_cpu(cell: str, tmp_path: Path):
+    settings = RecurrentSettings(
+        name="net", cell=cell, context_length=24, hidden_size=16, training=TrainingSettings(max_steps=20, batch_size=32)
+    )
+    arrays = panel(sines(), H)
+    until = last_origins(arrays, (H,))
+    trained = RecurrentForecaster(settings, TASK, 4, "cuda")
+    trained.fit(as_of(arrays, until), until, NONE, no_progress)
+    trained.save(tmp_path)
+    there, here = (f.forecast(arrays, until, no_progress) for f in (trained, load(tmp_path, "cpu")))
+    spread = np.array([k + 1 for k in range(arrays.n_series)])[
+        until.series
+    ]  # of the sines: the unit they are scaled by
+    assert np.abs((there.quantiles - here.quantiles) / spread[:, None, None]).max() < 1e-4
