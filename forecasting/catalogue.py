@@ -8,6 +8,7 @@ from forecasting.models.cells import CELLS
 from forecasting.models.encodings import ENCODINGS
 from forecasting.models.heads import HEADS
 from forecasting.models.topologies import TOPOLOGIES
+from forecasting.training.losses import LOSSES, Loss
 from forecasting.windows.residuals import RESIDUALS
 from forecasting.windows.scalers import SCALERS
 from forecasting.windows.transforms import TRANSFORMS
@@ -28,12 +29,19 @@ def catalogue() -> dict[str, list[tuple[str, str]]]:
         "ways through the horizon": [*WAYS.items()],
         "encodings": [*ENCODINGS.items()],
         "heads": [(name, row.description) for name, row in HEADS.items()],
+        "losses": [(name, _loss(row)) for name, row in LOSSES.items()],
         "transforms": [(name, row.description) for name, row in TRANSFORMS.items()],
         "scalings": [(name, row.description) for name, row in SCALERS.items()],
         "residuals": [*RESIDUALS.items()],
         "baselines": [(name, _baseline(row)) for name, row in BASELINES.items()],
         "metrics": [(name, row.description) for name, row in METRICS.items()],
     }
+
+
+def _loss(row: Loss) -> str:
+    """What its function says of itself, and the heads that it can train."""
+    line = (row.value.__doc__ or "").splitlines()[0].rstrip(".")
+    return f"{line}; heads: {', '.join(row.heads)}"
 
 
 def _baseline(row: Baseline) -> str:
@@ -45,4 +53,4 @@ def _baseline(row: Baseline) -> str:
 def _first_line(module: str, name: str) -> str:
     """What the file of a topology says of itself."""
     line = (sys.modules[module].__doc__ or "").splitlines()[0]
-    return line.removeprefix(f"{name}: ")
+    return line.removeprefix(f"{name}: ").rstrip(".")

@@ -265,7 +265,7 @@ def forecasters() -> None:
     for title, rows in catalogue().items():
         console.print(f"[bold]{title}[/]")
         for name, line in rows:
-            console.print(f"  {name:<18} {line}", markup=False, soft_wrap=True)
+            console.print(f"  {name:<20} {line}", markup=False, soft_wrap=True)
 
 
 @app.callback(invoke_without_command=True)
