@@ -10,7 +10,7 @@ import numpy as np
 from forecasting.errors import unknown
 from forecasting.forecasters.baselines import BASELINES, BaselineSettings
 from forecasting.forecasters.local import LocalForecaster
-from forecasting.forecasters.protocol import Forecast, Forecaster, Progress, failed_forecast, no_progress
+from forecasting.forecasters.protocol import CanForecast, Forecast, Progress, failed_forecast, no_progress
 from forecasting.series.arrays import Origins, SeriesArrays
 from forecasting.series.unlearnable import Reasons, unlearnable
 
@@ -18,7 +18,7 @@ LAST_RESORT = "naive"
 
 
 def forecast_with_fallback(
-    forecaster: Forecaster,
+    forecaster: CanForecast,
     fallback_kind: str,
     arrays: SeriesArrays,
     origins: Origins,
@@ -52,7 +52,7 @@ def forecast_with_fallback(
 
 
 def _asked(
-    forecaster: Forecaster, arrays: SeriesArrays, origins: Origins, on_progress: Progress, declined: Reasons | None
+    forecaster: CanForecast, arrays: SeriesArrays, origins: Origins, on_progress: Progress, declined: Reasons | None
 ) -> Forecast:
     """The forecaster's own forecast of the origins that are left to it; the others fail with their reason."""
     reasons = np.full(len(origins), None, dtype=object) if declined is None else declined

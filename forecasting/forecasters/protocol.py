@@ -51,6 +51,16 @@ class Forecast:
     seconds: float | None = None  # of computing, also what was done in earlier calls; null: as long as the call took
 
 
+class CanForecast(Protocol):
+    """What can be asked for forecasts: all that serving without holes needs."""
+
+    task: Task
+
+    def forecast(self, arrays: SeriesArrays, origins: Origins, on_progress: Progress) -> Forecast:
+        """Forecast the horizon after each origin from rows up to it."""
+        ...
+
+
 class Forecaster(Protocol):
     """One forecaster; after `fit` or `load` it can forecast any origin of any series, also ones it has not seen."""
 

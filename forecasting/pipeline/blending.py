@@ -147,7 +147,7 @@ def _held_out_score(job: BlendJob, arrays: SeriesArrays, forecasts: list[Forecas
         )
         made = blended([_take(f, mine) for f in forecasts], weights, job.task)
         origins = job.inner.take(mine)
-        served = forecast_with_fallback(_Given(job.name, job.task, made), job.fallback, arrays, origins, no_progress)
+        served = forecast_with_fallback(_Given(job.task, made), job.fallback, arrays, origins, no_progress)
         frames.append(to_frame(served, arrays, origins, job.task))
     rows = pl.concat(frames).select(pl.lit("inner").alias("run_id"), pl.lit(job.name).alias("model"), pl.all())
     metric = "mase" if job.metric == "owa" else job.metric
@@ -158,20 +158,13 @@ def _held_out_score(job: BlendJob, arrays: SeriesArrays, forecasts: list[Forecas
 
 @dataclass
 class _Given:
-    """A forecaster whose forecast is known already."""
+    """Forecasts that are known already."""
 
-    name: str
     task: Task
     made: Forecast
 
-    def fit(self, *_: Any) -> Any:
-        raise NotImplementedError
-
     def forecast(self, *_: Any) -> Forecast:
         return self.made
-
-    def save(self, folder: Path) -> None:
-        raise NotImplementedError
 
 
 def _take(forecast: Forecast, which: Any) -> Forecast:

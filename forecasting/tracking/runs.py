@@ -166,12 +166,8 @@ class Tracker:
             else:
                 raise ValueError(f"a table must end in .json, .csv or .parquet, got {path!r}")
 
-    def log_figure_html(self, run: str, figure: Figure, path: str) -> None:
-        """Put one plotly figure at `path` (.html, 4.5 MB: plotly's script is inside)."""
-        self.log_figures_html(run, {Path(path).stem: figure}, path)
-
     def log_figures_html(self, run: str, figures: Mapping[str, Figure], path: str) -> None:
-        """Put several plotly figures, by title, into one page at `path`: the script is inside once."""
+        """Put plotly figures, by title, into one page at `path` (.html, 4.5 MB: plotly's script is inside, once)."""
         with reaching(self.uri):
             self.client.log_text(run, figures_page(figures), path)
 

@@ -84,7 +84,7 @@ def fitted(name: str, problem: Adding, settings: TrainingSettings) -> Outcome:
         except DivergedError as error:
             return Outcome(name, None, str(error), [], error.history, time.perf_counter() - began)
         seconds = time.perf_counter() - began
-        return Outcome(name, problem.test_error(), None, trained.profiles, trained.history, seconds)
+        return Outcome(name, problem.unseen_error(), None, trained.profiles, trained.history, seconds)
 
 
 def main() -> None:

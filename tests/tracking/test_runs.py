@@ -133,7 +133,7 @@ def test_a_frame_can_be_csv_or_parquet_and_nothing_else(tracker: Tracker, parent
 def test_figures_on_one_page_share_one_script_and_load_nothing(tracker: Tracker, parent: str) -> None:
     figures = {"loss <a>": go.Figure(go.Scatter(y=[1, 2])), "norm": go.Figure(go.Bar(y=[3]))}
     tracker.log_figures_html(parent, figures, "figures/training.html")
-    tracker.log_figure_html(parent, figures["norm"], "figures/one.html")
+    tracker.log_figures_html(parent, {"norm": figures["norm"]}, "figures/one.html")
     page = _artifact(tracker, parent, "figures/training.html")
     one = _artifact(tracker, parent, "figures/one.html")
     assert "loss &lt;a&gt;" in page

@@ -65,7 +65,7 @@ class Adding(nn.Module):
             marks_BT.scatter_(1, marked, 1.0)
         return torch.stack([numbers_BT, marks_BT], dim=-1), (numbers_BT * marks_BT).sum(1)
 
-    def test_error(self, n: int = 1000) -> float:
+    def unseen_error(self, n: int = 1000) -> float:
         with torch.no_grad():
             return self.loss(self.sequences(n, torch.Generator().manual_seed(99))).item()
 
