@@ -58,9 +58,13 @@ def scores(arrays: SeriesArrays, at: Origins, y_hat_OH: FloatArray) -> Scores:
     y_OH = arrays.targets(at, H)
     error_OH, size_OH = np.abs(y_OH - y_hat_OH), np.abs(y_OH) + np.abs(y_hat_OH)
     smape_OH = np.where(size_OH > 0, 200 * error_OH / np.where(size_OH > 0, size_OH, 1.0), 0.0)
+    return Scores(float(smape_OH.mean()), float((error_OH.mean(axis=1) / naive_errors(arrays, at, M)).mean()))
+
+
+def naive_errors(arrays: SeriesArrays, at: Origins, m: int) -> FloatArray:
+    """Mean error of the seasonal naive on the history up to each origin, the unit of MASE; (O,)."""
     histories = [arrays.history(int(s), int(row)) for s, row in zip(at.series, at.row, strict=True)]
-    naive_O = np.array([np.abs(y[M:] - y[:-M]).mean() for y in histories])
-    return Scores(float(smape_OH.mean()), float((error_OH.mean(axis=1) / naive_O).mean()))
+    return np.array([np.abs(y[m:] - y[:-m]).mean() for y in histories])
 
 
 def seasonal_naive(arrays: SeriesArrays, at: Origins) -> FloatArray:
