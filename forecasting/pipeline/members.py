@@ -58,7 +58,7 @@ def fit_forecasters(run: "Run", recipes: Sequence[TrainJob], labels: Sequence[st
     second = dict(
         zip(again, _fitted(run, todo, [f"{labels[i]} again on the whole history" for i in again]), strict=True)
     )
-    return [Fits(result, _merged(result, second.get(i), labels[i])) for i, result in enumerate(first)]
+    return [Fits(result, merged(result, second.get(i), labels[i])) for i, result in enumerate(first)]
 
 
 def _on_whole_history(recipe: TrainJob, first: StageResult) -> TrainJob:
@@ -72,7 +72,7 @@ def _on_whole_history(recipe: TrainJob, first: StageResult) -> TrainJob:
     )
 
 
-def _merged(first: StageResult, second: StageResult | None, label: str) -> StageResult:
+def merged(first: StageResult, second: StageResult | None, label: str) -> StageResult:
     """The second fit's state; its course, scores and choice of steps are the first one's, seconds those of both."""
     if second is None:
         return first
