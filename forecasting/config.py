@@ -13,8 +13,8 @@ from forecasting.errors import InputError, unknown
 from forecasting.evaluation.gate import PromotionSettings
 from forecasting.evaluation.metrics import METRICS, primary
 from forecasting.forecasters.baselines import BASELINES, BaselineSettings
-from forecasting.forecasters.blend import BlendSettings
-from forecasting.forecasters.recurrent import RecurrentSettings
+from forecasting.forecasters.blend import BLEND, NETWORKS, BlendSettings
+from forecasting.forecasters.recurrent_settings import EncodingSettings, RecurrentSettings
 from forecasting.freq import parse_freq, require_zone
 from forecasting.operations.monitoring import MonitoringSettings
 from forecasting.operations.prediction import PredictionSettings
@@ -152,9 +152,15 @@ class Tracking(_Strict):
     artifacts: str | None = None
 
 
+_SEGMENTS = EncodingSettings("segments")
+# Three views of the same series, three seeds each. What is best for a panel cannot be told from few cutoffs, and the
+# weighted mean of unlike views is as good as the best of them or better: so nobody has to choose.
 DEFAULT_FORECASTERS = [
-    RecurrentSettings(name="gru_encoder_decoder", cell="gru", topology="encoder_decoder"),
-    RecurrentSettings(name="lstm_many_to_one", cell="lstm", topology="many_to_one"),
+    RecurrentSettings(name="gru_encoder_decoder", encoding=_SEGMENTS, n_seeds=3),
+    RecurrentSettings(
+        name="gru_many_to_one", topology="many_to_one", encoding=_SEGMENTS, residual="seasonal_naive", n_seeds=3
+    ),
+    RecurrentSettings(name="lstm_encoder_decoder", cell="lstm", encoding=_SEGMENTS, transform=None, n_seeds=3),
 ]
 
 
@@ -177,7 +183,7 @@ class Config(_Strict):
             BaselineSettings(kind) for kind in ("naive", "seasonal_naive", "ets", "theta", "arima")
         ]
     )
-    blends: list[BlendSettings] | Literal["auto"] = []  # auto: the best network with every baseline
+    blends: list[BlendSettings] | Literal["auto"] = []  # auto (where `forecasters` is left out): networks; all together
     tuning: Tuning = Tuning()
     evaluation: EvaluationSettings = EvaluationSettings()
     training: TrainingConfig = TrainingConfig()
@@ -186,6 +192,13 @@ class Config(_Strict):
     monitoring: MonitoringSettings = MonitoringSettings()
     schedule: Schedule = Schedule()
     tracking: Tracking = Tracking()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _default_forecasters_are_blended(cls, value: Any) -> Any:
+        if isinstance(value, dict) and "forecasters" not in value:
+            return {"blends": "auto"} | value
+        return value
 
     @field_validator("baselines", mode="before")
     @classmethod
@@ -202,7 +215,7 @@ class Config(_Strict):
     @model_validator(mode="after")
     def _names_agree(self) -> Self:
         networks, baselines = [f.name for f in self.forecasters], [b.name for b in self.baselines]
-        blends = [] if self.blends == "auto" else [blend.name for blend in self.blends]
+        blends = [NETWORKS, BLEND] if isinstance(self.blends, str) else [blend.name for blend in self.blends]
         names = networks + baselines + blends
         for member in [m for blend in self.blends if not isinstance(blend, str) for m in blend.members]:
             if member not in networks + baselines:

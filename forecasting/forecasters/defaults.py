@@ -1,21 +1,18 @@
 """What a null in a recurrent forecaster's settings becomes: it adapts to season, horizon, lengths and number of series.
 
-Only rows up to `until` are looked at. The rules are coarse on purpose: a few more rows must not change the recipe. They
-were chosen on inner cutoffs: `standard` did better than `last_value` as scaler on yearly trending series, for nearly every
-cell and topology; the seasonal naive did better than the last value as base on hourly, daily and short monthly series (on
-one long weekly series, CO2, the last value did better: set `residual` there). Where the transform takes differences, they
-are summed up from the newest value, and the mean step of a window is no good guess of the steps to come: on random walks
-intervals around such a drift were 40 % too wide 24 steps ahead, around the last value 1 %.
+Only rows up to `until` are looked at. The rules are coarse on purpose: a few more rows must not change the recipe. Each
+was chosen on inner cutoffs of seven public sets, never by their hold-outs; the figures beside the rules are errors there.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from forecasting.errors import InputError
+from forecasting.forecasters.character import Character, character_of
 from forecasting.forecasters.encoding import last_rows
 from forecasting.forecasters.protocol import Task
-from forecasting.forecasters.recurrent_settings import RecurrentSettings
+from forecasting.forecasters.recurrent_settings import EncodingSettings, RecurrentSettings
 from forecasting.models.topologies import topology_of
 from forecasting.series.arrays import Origins, SeriesArrays
 from forecasting.training.losses import default_loss
@@ -23,15 +20,10 @@ from forecasting.training.settings import TrainingSettings
 from forecasting.windows.scalers import PANEL
 from forecasting.windows.transforms import transform_of
 
-_LONGEST_CONTEXT = 512
-
-
-@dataclass(frozen=True)
-class Size:
-    """What the defaults go by: median observed values per series, and training targets' origins in all."""
-
-    history: int
-    n_origins: int
+_LONGEST_CONTEXT = 1024
+_LONGEST_SEGMENT = 24
+FIRM_SEASON = 0.5  # of `Character.season_error`
+_WIDE = 0.4  # of `Character.variation`
 
 
 def resolve_settings(
@@ -41,60 +33,85 @@ def resolve_settings(
 
     InputError where the transform cannot take a y of these rows.
     """
-    _require_transformable(settings, arrays, until)
     observed = arrays.n_observed(until)
     observed = observed[observed > 0]
-    history = int(np.median(observed)) if len(observed) else 0
-    needs_history = topology_of(settings.topology).needs_history
+    median = int(np.median(observed)) if len(observed) else 0
+    topology = topology_of(settings.topology)
     min_history = settings.min_history
     if min_history is None:
-        min_history = _min_history(task, history) if needs_history else 0
-    size = Size(history, int(np.maximum(observed - task.horizon - min_history + 1, 0).sum()))
-    seasonal = task.season_length > 1 and history >= 2 * task.season_length
+        min_history = _min_history(task, median) if topology.needs_history else 0
+    n_origins = int(np.maximum(observed - task.horizon - min_history + 1, 0).sum())
+    found = character_of(arrays, until, task.season_length, n_origins)
+    settings = replace(settings, transform=_transform(settings, arrays, until))
+    segment = _segment_length(settings.encoding, task)
     # one network has one context; an ensemble resolved as a whole gets its first member's
-    context_length = settings.context_length or next(iter(settings.context_lengths), _context_length(task, history))
-    training = _training(settings.training, size, every_step=topology_of(settings.topology).every_step)
+    context_length = settings.context_length or next(
+        iter(settings.context_lengths), _context_length(task, found.history, segment)
+    )
+    residual = settings.residual or _residual(settings, task, found)
+    training = _training(settings.training, found, every_step=topology.every_step)
     return replace(
         settings,
-        strategy=settings.strategy or topology_of(settings.topology).strategies[0],
+        strategy=settings.strategy or topology.strategies[0],
         context_length=context_length,
         context_lengths=[],
-        hidden_size=settings.hidden_size or _hidden_size(size),
+        encoding=EncodingSettings("segments", min(segment, context_length)) if segment > 1 else EncodingSettings(),
+        hidden_size=settings.hidden_size or _hidden_size(found.n_origins, segment),
         loss=settings.loss or default_loss(settings.head),
-        scaling=settings.scaling or _scaling(settings),
-        residual=settings.residual or _residual(settings, seasonal=seasonal),
+        scaling=settings.scaling or _scaling(settings, found, residual),
+        residual=residual,
         min_history=min_history,
         training=replace(training, bptt_length=training.bptt_length or context_length),
     )
 
 
-def _require_transformable(settings: RecurrentSettings, arrays: SeriesArrays, until: Origins) -> None:
-    least = transform_of(settings.transform).least
+def _transform(settings: RecurrentSettings, arrays: SeriesArrays, until: Origins) -> str:
+    """log1p where every y can be taken and the head leaves it free; InputError for a given one that cannot take a y."""
+    if settings.transform is None and settings.head == "negative_binomial":
+        return "none"
+    name = settings.transform or "log1p"
+    least = transform_of(name).least
     known = np.arange(len(arrays.y)) <= np.repeat(last_rows(arrays, until), np.diff(arrays.offsets))
     below = np.flatnonzero(known & (arrays.y < least))
-    if len(below):
-        series = arrays.ids[int(np.searchsorted(arrays.offsets, below[0], side="right")) - 1]
-        raise InputError(
-            f"y must be at least {least:g} for transform {settings.transform}, got {arrays.y[below[0]]:g} in series {series} "
-            f"({len(below)} such values in all): set transform of forecaster {settings.name} to asinh, or to none"
-        )
+    if not len(below):
+        return name
+    if settings.transform is None:
+        return "none"
+    series = arrays.ids[int(np.searchsorted(arrays.offsets, below[0], side="right")) - 1]
+    raise InputError(
+        f"y must be at least {least:g} for transform {name}, got {arrays.y[below[0]]:g} in series {series} "
+        f"({len(below)} such values in all): set transform of forecaster {settings.name} to asinh, or to none"
+    )
 
 
-def _scaling(settings: RecurrentSettings) -> str:
+def _scaling(settings: RecurrentSettings, found: Character, residual: str) -> str:
+    """By mean and standard deviation of the window; by its mean size where series of no negative y vary widely.
+
+    There effects multiply: 1.77 and 1.68 MASE against 1.79 and 1.73 on short tourism series, added to the seasonal naive.
+    Where series vary little around a high level their movements would become tiny numbers: 1.39 against 0.87 on m4_hourly.
+    """
     if not topology_of(settings.topology).needs_history:
         return PANEL
-    return "mean_abs" if _unmoved(settings) else "standard"
+    multiplies = found.non_negative and found.variation > _WIDE and settings.transform == "none"
+    return "mean_abs" if _unmoved(settings) or (multiplies and residual == "seasonal_naive") else "standard"
 
 
 def _unmoved(settings: RecurrentSettings) -> bool:
     """Nothing is taken off or added: it would break counts, and differences are summed up anyway."""
-    return settings.head == "negative_binomial" or transform_of(settings.transform).lag != "none"
+    return settings.head == "negative_binomial" or transform_of(settings.transform or "none").lag != "none"
 
 
-def _residual(settings: RecurrentSettings, *, seasonal: bool) -> str:
+def _residual(settings: RecurrentSettings, task: Task, found: Character) -> str:
+    """The newest value of the same season where the season repeats firmly, else the mean of the newest season.
+
+    A season that does not repeat firmly hands the noise of single values on to every step: 0.66 against 0.71 MSE on etth1,
+    1.54 against 1.60 MAE on epf_np; where it does (m4_hourly) its value is the better start, 0.87 against 1.12 MASE.
+    """
     if _unmoved(settings) or not topology_of(settings.topology).needs_history:
         return "none"
-    return "seasonal_naive" if seasonal else "last_value"
+    if task.season_length < 2 or found.history < 2 * task.season_length:
+        return "last_value"
+    return "seasonal_naive" if found.season_error < FIRM_SEASON else "season_mean"
 
 
 def _min_history(task: Task, history: int) -> int:
@@ -103,21 +120,54 @@ def _min_history(task: Task, history: int) -> int:
     return max(3, min(wanted, history // 2))
 
 
-def _context_length(task: Task, history: int) -> int:
-    """Two seasons, or two horizons, so that a season or a trend can be seen; half of a usual history at most."""
-    wanted = max(2 * task.season_length if task.season_length > 1 else 0, 2 * task.horizon, 12)
-    return max(4, min(wanted, history // 2, _LONGEST_CONTEXT))
+def _segment_length(given: EncodingSettings, task: Task) -> int:
+    """A season, or a part of it that fits in evenly; 1 is step by step."""
+    if given.kind == "steps":
+        return 1
+    if given.length is not None:
+        return given.length
+    m = task.season_length
+    if m <= _LONGEST_SEGMENT:
+        return m
+    fits = max(n for n in range(1, _LONGEST_SEGMENT + 1) if m % n == 0)
+    return fits if fits >= 4 else 12
 
 
-def _hidden_size(size: Size) -> int:
-    """Few windows bear few weights: 32 below 3,000 origins, 64 below 100,000, else 96."""
-    return 32 if size.n_origins < 3_000 else 64 if size.n_origins < 100_000 else 96
+def _context_length(task: Task, history: int, segment: int) -> int:
+    """Two seasons, or two horizons, so that a season or a trend can be seen; half of a usual history at most.
+
+    Read in segments, a longer window costs little: seven seasons (a week of hours) where they are a fifth of a usual
+    history, eight horizons where they are a tenth: 0.658 against 0.665 MSE with 720 against 336 hours on etth1. Whole
+    segments; short series gain nothing from longer windows.
+    """
+    m = task.season_length if task.season_length > 1 else 0
+    wanted = max(2 * m, 2 * task.horizon, 12)
+    if segment > 1:
+        wanted = max(wanted, min(7 * m, history // 5), min(8 * task.horizon, history // 10))
+    length = max(4, min(wanted, history // 2, _LONGEST_CONTEXT))
+    return max(segment, length // segment * segment)
 
 
-def _training(given: TrainingSettings, size: Size, *, every_step: bool) -> TrainingSettings:
-    """300 to 1,500 steps of 64 to 512 windows; each window of many_to_many holds many origins, so it takes fewer."""
-    few = size.n_origins < 3_000
-    batch_size = given.batch_size or (64 if few or every_step else 128 if size.n_origins < 100_000 else 256)
-    max_steps = given.max_steps or (300 if few else 600 if size.n_origins < 30_000 else 1_500)
+def _hidden_size(n_origins: int, segment: int) -> int:
+    """Few windows bear few weights. Of many, read in segments, more is learnt: on m4_hourly OWA 0.52, 0.48 and 0.46 with
+    64, 128 and 256 units.
+    """
+    if n_origins < 10_000:
+        return 32
+    if n_origins < 100_000:
+        return 64
+    if segment == 1:
+        return 96
+    return 128 if n_origins < 250_000 else 256
+
+
+def _training(given: TrainingSettings, found: Character, *, every_step: bool) -> TrainingSettings:
+    """300 to 1,000 steps of 64 to 256 windows; each window of many_to_many holds many origins, so it takes fewer.
+
+    Short histories are learnt by heart: 300 steps beat 600 on series of 100 values, 600 beat 1,500 on series of 300.
+    """
+    few = found.n_origins < 3_000
+    batch_size = given.batch_size or (64 if few or every_step else 256)
+    max_steps = given.max_steps or (300 if few or found.history < 150 else 600 if found.n_origins < 100_000 else 1_000)
     valid_every = given.valid_every or max(1, max_steps // 20)
     return replace(given, max_steps=max_steps, batch_size=batch_size, valid_every=min(valid_every, max_steps))

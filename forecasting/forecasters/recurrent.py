@@ -83,7 +83,7 @@ class RecurrentForecaster:
             raise InputError(_too_short_for_all(resolved, self.task, arrays, until, inner))
         if resolved.head == "negative_binomial":
             require_counts(arrays, until)
-        encoding = fit_encoding(arrays, until, resolved.transform)
+        encoding = fit_encoding(arrays, until, resolved.transform or "none")
         shape = shape_of(resolved, self.task, encoding)
         limit = training_limit(arrays, until, inner)
         with exact(self.device, tf32=resolved.training.tf32), seeded(self.seed, self.device):

@@ -28,7 +28,7 @@ _LEAST = {"context_length": 1, "hidden_size": 1, "n_layers": 1, "n_paths": 2, "m
 
 @dataclass(frozen=True)
 class EncodingSettings:
-    """How the window is read: step by step, or `length` steps at a time."""
+    """How the window is read: step by step, or `length` steps at a time (null: adapts to the season)."""
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012 - read by pydantic where the config file is parsed
 
@@ -38,7 +38,7 @@ class EncodingSettings:
     def __post_init__(self) -> None:
         if self.kind not in ENCODINGS:
             raise unknown("encoding", self.kind, list(ENCODINGS), "encoding.kind of the forecaster")
-        if self.kind == "segments" and (self.length is None or self.length < 2):
+        if self.kind == "segments" and self.length is not None and self.length < 2:
             raise InputError(
                 f"segments must have a length of at least 2, got {self.length}: set encoding.length of the forecaster"
             )
@@ -53,6 +53,7 @@ class RecurrentSettings:
     `scheduled_sampling` is the probability, at the end of training, that an autoregressive decoder reads its own draw;
     `n_paths` sample paths make the quantiles where steps are drawn one by one. `n_seeds` networks, or as many for each of
     `context_lengths`, are combined by the median; `calibrate` moves their quantiles by what they missed on inner cutoffs.
+    `transform` null: log1p where no y is below 0.
     """
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012 - read by pydantic where the config file is parsed
@@ -74,7 +75,7 @@ class RecurrentSettings:
     residual_layers: bool = False
     dropout: float = 0.0
     static: str = "steps"
-    transform: str = "none"
+    transform: str | None = "none"
     scaling: str | None = None
     residual: str | None = None
     head: str = "quantiles"
@@ -90,7 +91,8 @@ class RecurrentSettings:
         head_of(self.head)
         if self.loss is not None:
             require_loss(self.loss, self.head)
-        transform_of(self.transform)
+        if self.transform is not None:
+            transform_of(self.transform)
         every_step = topology_of(self.topology).every_step
         for key, choices in _CHOICES.items():
             if getattr(self, key) not in (*choices, None):

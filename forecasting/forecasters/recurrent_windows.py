@@ -158,7 +158,7 @@ def spec_of(resolved: RecurrentSettings, task: Task, encoding: Encoding) -> Wind
         resolved.scaling,
         resolved.residual,
         topology.every_step,
-        resolved.transform,
+        resolved.transform or "none",
         _panel_scale(resolved, encoding),
         topology.needs_history,
     )

@@ -97,7 +97,7 @@ REFUSALS: dict[str, Refusal] = {
         lambda s: (
             s.head == "negative_binomial"
             and (
-                s.transform != "none"
+                s.transform not in (None, "none")
                 or s.scaling not in (None, "mean_abs", PANEL, "none")
                 or s.residual not in (None, "none")
             )
@@ -117,7 +117,7 @@ REFUSALS: dict[str, Refusal] = {
     "panel_scale_of_levels": Refusal(
         lambda s: (
             (s.scaling == PANEL or (s.scaling is None and s.topology == "one_to_many"))
-            and transform_of(s.transform).lag != "none"
+            and transform_of(s.transform or "none").lag != "none"
         ),
         "scaling panel takes the level and spread of y over all series, not those of its differences",
         ("scaling", "transform"),

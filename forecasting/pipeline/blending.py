@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from forecasting.evaluation.scoring import score
-from forecasting.forecasters.blend import BlendForecaster, BlendSettings, blended, weights_of
+from forecasting.forecasters.blend import BLEND, NETWORKS, BlendForecaster, BlendSettings, blended, weights_of
 from forecasting.forecasters.catalog import load_forecaster, state_digest
 from forecasting.forecasters.fallback import forecast_with_fallback
 from forecasting.forecasters.protocol import Forecast, Task, no_progress, to_frame
@@ -49,15 +49,13 @@ class BlendJob:
 
 
 def blend_settings(run: "Run") -> list[BlendSettings]:
-    """The blends of the config; `auto` is the best network on the inner cutoffs with every baseline."""
+    """The blends of the config; `auto`: all networks (the pure network of a leaderboard), and these with every baseline."""
     asked = run.config.blends
     if not isinstance(asked, str):
         return [blend for blend in asked if not set(blend.members) & set(run.failed)]
-    scores = {name: r.summary["inner_score"] for name, r in run.fitted.items() if r.summary["inner_score"] is not None}
-    if not scores or not len(run.inner):
-        return []
-    best = min(scores, key=lambda name: (scores[name], name))
-    return [BlendSettings("blend", [best, *(baseline.name for baseline in run.config.baselines)])]
+    networks, baselines = list(run.fitted), [baseline.name for baseline in run.config.baselines]
+    made = [BlendSettings(NETWORKS, networks)] if len(networks) > 1 else []
+    return [*made, BlendSettings(BLEND, [*networks, *baselines])] if networks else []
 
 
 def blend_jobs(run: "Run") -> list[BlendJob]:

@@ -19,6 +19,7 @@ from forecasting.windows.transforms import accumulate
 RESIDUALS: dict[str, str] = {
     "none": "the network forecasts around the level of the window",
     "last_value": "it forecasts what is added to the last value",
+    "season_mean": "it forecasts what is added to the mean of the newest season",
     "seasonal_naive": "it forecasts what is added to the newest value of the same season",
 }
 
@@ -42,6 +43,8 @@ def forecast_base(
     base = _of_origins(last_BT, J).expand(B, J, H)
     if spec.residual == "seasonal_naive":
         base = _same_season(reader.units, origin_BJ, base, m, H)
+    if spec.residual == "season_mean":
+        base = _season_mean(reader.units, origin_BJ, m).expand(B, J, H)
     if not reader.lag:
         return base
     newest = _of_origins(last_known(*level_BT), J).expand(B, J, H)
@@ -52,6 +55,13 @@ def forecast_base(
 def _of_origins(values_BT: Tensor, J: int) -> Tensor:
     """The values at the origins; (B, J, 1)."""
     return (values_BT if J > 1 else values_BT[:, -1:])[..., None]
+
+
+def _season_mean(read: Callable[[Tensor], Seen], origin_BJ: Tensor, m: int) -> Tensor:
+    """Mean of what is known of the newest m steps up to each origin, 0 where nothing is; (B, J, 1)."""
+    rows = torch.arange(origin_BJ.shape[1] - 1 + m, device=origin_BJ.device)
+    y, known = (x.unfold(1, m, 1) for x in read(origin_BJ[:, :1] - m + 1 + rows))
+    return (torch.where(known, y, 0.0).sum(-1) / known.sum(-1).clamp(min=1))[..., None]
 
 
 def _same_season(read: Callable[[Tensor], Seen], origin_BJ: Tensor, instead: Tensor, m: int, H: int) -> Tensor:
