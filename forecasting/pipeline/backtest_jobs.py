@@ -191,7 +191,8 @@ def _fit_leak(recipe: TrainJob, arrays: SeriesArrays, seed: int) -> LeakReport:
     longest = recipe.until.series[np.argsort(-arrays.n_observed(recipe.until), kind="stable")[:LEAK_SAMPLE]]
     which = np.sort(longest).tolist()
     until, inner = (take_origins(o, arrays, which) for o in (recipe.until, recipe.inner))
-    few = replace(recipe.settings, training=replace(recipe.settings.training, max_steps=LEAK_STEPS, valid_every=None))
+    steps = replace(recipe.settings.training, max_steps=LEAK_STEPS, valid_every=None)
+    few = replace(recipe.settings, n_seeds=1, training=steps)  # what another seed would read is the same
 
     def fit(given: SeriesArrays) -> tuple[Forecaster, float]:
         known = as_of(given, until)
