@@ -5,7 +5,9 @@ blends compete as candidates of their own before any evaluation cutoff is seen. 
 networks that saw no target of the inner cutoffs; what is blended are the networks that are evaluated.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,12 +15,14 @@ import numpy as np
 import polars as pl
 
 from forecasting.evaluation.scoring import score
+from forecasting.forecasters.baselines import BASELINES
 from forecasting.forecasters.blend import BLEND, NETWORKS, BlendForecaster, BlendSettings, blended, weights_of
 from forecasting.forecasters.catalog import load_forecaster, state_digest
 from forecasting.forecasters.fallback import forecast_with_fallback
 from forecasting.forecasters.protocol import Forecast, Task, no_progress, to_frame
 from forecasting.pipeline.backtest_jobs import WorkerProgress, arrays_of
 from forecasting.pipeline.fitting import final_job
+from forecasting.pipeline.reporter import listening
 from forecasting.series.arrays import Origins, SeriesArrays
 from forecasting.series.as_of import as_of
 from forecasting.series.dataset import Dataset
@@ -35,6 +39,7 @@ class BlendJob:
     inputs: dict[str, Any]
     store: Path
     name: str
+    members: tuple[str, ...]
     task: Task
     held_back: tuple[Path, ...]  # states of the members that are weighed
     evaluated: tuple[Path, ...]  # states of the same members that are blended
@@ -77,6 +82,7 @@ def blend_jobs(run: "Run") -> list[BlendJob]:
                 inputs,
                 run.store.folder,
                 settings.name,
+                tuple(settings.members),
                 run.task,
                 held_back,
                 evaluated,
@@ -91,6 +97,25 @@ def blend_jobs(run: "Run") -> list[BlendJob]:
             )
         )
     return made
+
+
+def fit_blends(run: "Run") -> dict[str, StageResult]:
+    """The blends of a run by name, each with its weights."""
+    jobs = blend_jobs(run)
+    _fit_baselines(run, [job for job in jobs if run.store.find("blend", job.inputs) is None])
+    names = [job.name for job in jobs]
+    return dict(zip(names, run.run_missing("blend", fit_blend, jobs, names), strict=True))
+
+
+def _fit_baselines(run: "Run", jobs: Sequence[BlendJob]) -> None:
+    """What baselines forecast at the inner cutoffs, in all processes at once: the blends then find it in their memory."""
+    names = {name for job in jobs for name in job.members}
+    arrays = as_of(run.arrays, run.until)
+    for baseline in run.config.baselines:
+        if baseline.name in names and not BASELINES[baseline.kind].closed_form:
+            state = run.baseline_state(baseline).folder / "state"
+            forecaster = load_forecaster(state, "cpu", run.workers, run.paths.memory)
+            forecaster.forecast(arrays, run.inner, partial(listening().progress, f"fit {baseline.name}"))
 
 
 def fit_blend(job: BlendJob, progress: WorkerProgress) -> StageResult:

@@ -24,7 +24,7 @@ from forecasting.forecasters.recurrent_settings import RecurrentSettings, settin
 from forecasting.pipeline import ingestion, windowing
 from forecasting.pipeline.ahead import known_ahead
 from forecasting.pipeline.backtesting import backtest_models, models_of, naive2_of
-from forecasting.pipeline.blending import blend_jobs, final_blend, fit_blend
+from forecasting.pipeline.blending import final_blend, fit_blends
 from forecasting.pipeline.fitting import final_job, train_jobs, tune_jobs
 from forecasting.pipeline.members import fit_forecasters
 from forecasting.pipeline.paths import Paths
@@ -161,14 +161,12 @@ class Run:
             scores = {
                 n: r.summary["inner_score"] for n, r in self.fitted.items() if r.summary["inner_score"] is not None
             }
-            blends = blend_jobs(self)
-            results += self.run_missing("blend", fit_blend, blends, [job.name for job in blends])
-            self.blended = dict(zip((job.name for job in blends), results[len(names) :], strict=True))
+            self.blended = fit_blends(self)
             scores |= {
                 n: r.summary["inner_score"] for n, r in self.blended.items() if r.summary["inner_score"] is not None
             }
             self.candidate = min(scores, key=lambda n: (scores[n], n)) if scores else None
-            reused = all(result.reused for result in results)
+            reused = all(result.reused for result in (*self.trained.values(), *self.blended.values()))
             return {"candidate": self.candidate, "inner_scores": scores, "failed": self.failed, "reused": reused}
 
         return self._stage("train", work, needs=("tune",))
