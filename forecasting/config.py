@@ -130,7 +130,7 @@ class TrainingConfig(_Strict):
 
     `whole_history`: whether a network is then fitted again, for as many steps as were best, on all rows up to the first
     evaluation cutoff, and this second fit is the one that is evaluated; null: where the inner cutoffs hold back more
-    than 5 % of the median series. `final_fit`: whether the recipe that passed the gate is fitted once more on all data.
+    than 15 % of the median series. `final_fit`: whether the recipe that passed the gate is fitted once more on all data.
     """
 
     whole_history: bool | None = None

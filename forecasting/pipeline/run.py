@@ -50,7 +50,7 @@ from forecasting.training.devices import resolve
 from forecasting.tuning.space import apply
 from forecasting.tuning.study import create_storage, run_study
 
-MUCH_HELD_BACK = 0.05  # of the median series: with less a second fit would cost its seconds and change next to nothing
+MUCH_HELD_BACK = 0.15  # of the median series: with 10 % (m4_hourly) a second fit changed nothing, with 16 % it was 1 % better
 STAGES = ("ingest", "window", "tune", "train", "backtest", "promote", "predict", "report")
 
 Summary = dict[str, Any]

@@ -1,4 +1,4 @@
-"""What a forecast is added to, in transformed units: level of the window, last value, or seasonal naive.
+"""What a forecast is added to, in transformed units: level of the window or of its last season, last value, seasonal naive.
 
 The base of step h after origin o is y[o + h - m * ceil(h / m)], the newest value at the same season, where that row lies
 in the known history, else the last known value. Where the transform takes differences, the bases of the steps up to h are
@@ -61,7 +61,12 @@ def _season_mean(read: Callable[[Tensor], Seen], origin_BJ: Tensor, m: int) -> T
     """Mean of what is known of the newest m steps up to each origin, 0 where nothing is; (B, J, 1)."""
     rows = torch.arange(origin_BJ.shape[1] - 1 + m, device=origin_BJ.device)
     y, known = (x.unfold(1, m, 1) for x in read(origin_BJ[:, :1] - m + 1 + rows))
-    return (torch.where(known, y, 0.0).sum(-1) / known.sum(-1).clamp(min=1))[..., None]
+    return mean_of_known(y, known)[..., None]
+
+
+def mean_of_known(y: Tensor, known: Tensor) -> Tensor:
+    """Mean over the last axis of what is known, 0 where nothing is."""
+    return torch.where(known, y, 0.0).sum(-1) / known.sum(-1).clamp(min=1)
 
 
 def _same_season(read: Callable[[Tensor], Seen], origin_BJ: Tensor, instead: Tensor, m: int, H: int) -> Tensor:

@@ -11,6 +11,7 @@ from torch import Tensor
 from forecasting.windows.gather import step_inputs
 from forecasting.windows.panel import Panel
 from forecasting.windows.reading import Reader
+from forecasting.windows.residuals import mean_of_known
 from forecasting.windows.scalers import Scale, last_known, scale_windows
 from forecasting.windows.spec import WindowSpec
 
@@ -24,7 +25,7 @@ class Rollout:
         self.panel, self.spec = panel, spec
         reader = Reader(panel, series_B, origin_B, spec)
         self.transform, self.lag = reader.transform, reader.lag
-        self.season = spec.season_length if spec.residual == "seasonal_naive" else 0
+        self.season = spec.season_length if spec.residual in ("seasonal_naive", "season_mean") else 0
         W = max(spec.context_length, self.season, self.lag)
         self.end, self.begin = W, W - spec.context_length  # columns of the window: begin to end
         row_BW = (origin_B - W + 1)[:, None] + torch.arange(W, device=panel.device)
@@ -41,7 +42,10 @@ class Rollout:
         """f(y) that a forecast of 0 for the next step stands for; (M,)."""
         c = self.end
         base = self.scale.level[:, -1] if self.spec.residual == "none" else self.newest_units
-        if self.season:
+        if self.spec.residual == "season_mean":
+            season = slice(c - self.season, c)
+            base = mean_of_known(self.units[:, season], self.units_known[:, season])
+        elif self.season:
             base = torch.where(self.units_known[:, c - self.season], self.units[:, c - self.season], base)
         if not self.lag:
             return base

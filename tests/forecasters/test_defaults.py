@@ -8,17 +8,27 @@ import pytest
 from forecasting.errors import InputError
 from forecasting.forecasters.defaults import resolve_settings
 from forecasting.forecasters.protocol import Task
-from forecasting.forecasters.recurrent_settings import RecurrentSettings, settings_from_dict
+from forecasting.forecasters.recurrent_settings import EncodingSettings, RecurrentSettings, settings_from_dict
 from forecasting.training.settings import TrainingSettings
 from tests.forecasters.panels import last_origins, panel
 
 LEVELS = (0.1, 0.5, 0.9)
 
 
-def resolved(length: int, horizon: int, season: int, n_series: int = 3, **given: object) -> RecurrentSettings:
-    arrays = panel({f"s{s}": np.arange(float(length)) for s in range(n_series)}, horizon)
+def resolved(length: int, horizon: int, season: int, n_series: int = 3, y=np.arange, **given: object):
+    arrays = panel({f"s{s}": np.asarray(y(length), dtype=float) for s in range(n_series)}, horizon)
     settings = RecurrentSettings(name="net", **given)
     return resolve_settings(settings, Task(horizon, LEVELS, season), arrays, last_origins(arrays))
+
+
+def firm(length: int) -> np.ndarray:
+    """A season of 12 that repeats to the digit, high above 0."""
+    return 100 + np.tile(np.arange(12.0), length // 12 + 1)[:length]
+
+
+def loose(length: int) -> np.ndarray:
+    """No season at all, high above 0."""
+    return 100 + np.random.default_rng(1).normal(size=length)
 
 
 @pytest.mark.parametrize(
@@ -33,11 +43,44 @@ def test_no_null_is_left_and_every_history_is_long_enough_for_its_window(length,
     assert settings.training.valid_every <= settings.training.max_steps
 
 
-def test_a_seasonal_panel_is_forecast_around_its_last_season_and_another_around_its_last_value():
-    seasonal, yearly, one_season = resolved(96, 6, 12), resolved(52, 5, 1), resolved(20, 6, 12)
-    assert (seasonal.residual, seasonal.context_length) == ("seasonal_naive", 24)
+def test_a_firm_season_is_added_to_itself_a_loose_one_to_its_mean_and_none_to_the_last_value():
+    season, noise = resolved(96, 6, 12, y=firm), resolved(96, 6, 12, y=loose)
+    assert (season.residual, noise.residual) == ("seasonal_naive", "season_mean")
+    assert season.context_length == 24
+    yearly, one_season = resolved(52, 5, 1), resolved(20, 6, 12)
     assert (yearly.residual, yearly.context_length, yearly.min_history) == ("last_value", 12, 10)
     assert one_season.residual == "last_value"
+
+
+def test_series_that_vary_widely_and_are_never_negative_are_scaled_by_their_size():
+    base = {"residual": "seasonal_naive"}
+    assert resolved(96, 6, 12, **base).scaling == "mean_abs"  # 0, 1, .., 95
+    assert resolved(96, 6, 12, y=lambda n: np.arange(n) - 1.0, **base).scaling == "standard"
+    assert resolved(96, 6, 12, y=loose, **base).scaling == "standard"
+
+
+def test_a_transform_left_open_is_the_logarithm_where_every_value_has_one():
+    open_ = {"transform": None}
+    assert resolved(96, 6, 12, **open_).transform == "log1p"
+    assert resolved(96, 6, 12, y=lambda n: np.arange(n) - 1.0, **open_).transform == "none"
+    assert resolved(96, 6, 12, head="negative_binomial", **open_).transform == "none"
+
+
+@pytest.mark.parametrize(
+    ("season", "length"), [(1, None), (4, 4), (12, 12), (24, 24), (52, 13), (48, 24), (168, 24), (365, 5), (53, 12)]
+)
+def test_segments_are_a_season_or_an_even_part_of_it(season, length):
+    found = resolved(3000, 8, season, encoding=EncodingSettings("segments"))
+    assert found.encoding.length == length
+    assert found.context_length % (length or 1) == 0
+
+
+def test_read_in_segments_long_histories_are_given_long_windows():
+    segments = {"encoding": EncodingSettings("segments")}
+    assert resolved(11_520, 96, 24, **segments).context_length == 768  # eight horizons
+    assert resolved(900, 48, 24, **segments).context_length == 168  # seven seasons
+    assert resolved(98, 8, 4, **segments).context_length == 16
+    assert resolved(11_520, 96, 24).context_length == 192  # step by step a long window costs too much
 
 
 def test_more_windows_bear_more_weights_and_more_steps():
@@ -67,7 +110,7 @@ def test_settings_survive_the_way_through_a_mapping():
 
 
 def test_differences_are_scaled_by_their_size_and_summed_from_the_last_value_alone():
-    differences, logarithms = resolved(96, 6, 12, transform="difference"), resolved(96, 6, 12, transform="log1p")
+    differences, logarithms = (resolved(96, 6, 12, y=firm, transform=name) for name in ("difference", "log1p"))
     assert (differences.scaling, differences.residual) == ("mean_abs", "none")
     assert (logarithms.scaling, logarithms.residual) == ("standard", "seasonal_naive")
 

@@ -36,11 +36,14 @@ def test_a_blend_competes_as_a_candidate_and_serves_where_it_wins(workspace) -> 
     assert (rows.height, set(rows["model"])) == (8 * 7, {"mix"})
 
 
-def test_auto_blends_the_best_network_with_every_baseline(workspace) -> None:
-    with open_run(parse_config(blended_config(workspace, "auto"))) as run:
+def test_auto_blends_the_networks_and_these_with_every_baseline(workspace) -> None:
+    raw = blended_config(workspace, "auto")
+    raw["forecasters"] += [raw["forecasters"][0] | {"name": "again"}]
+    with open_run(parse_config(raw)) as run:
         run.train()
-        (result,) = run.blended.values()
-    assert set(result.summary["members"]) <= {"gru_seq", "naive", "seasonal_naive"}
+        networks, result = run.blended["networks"], run.blended["blend"]
+    assert set(networks.summary["members"]) == {"gru_seq", "again"}
+    assert set(result.summary["members"]) <= {"gru_seq", "again", "naive", "seasonal_naive"}
     assert np.isclose(sum(result.summary["weights"]), 1.0)
     assert result.summary["inner_score"] > 0
 
@@ -50,3 +53,11 @@ def test_an_unknown_member_is_refused(workspace) -> None:
         InputError, match="a member of a blend must be one of gru_seq, naive, seasonal_naive, got 'ets'"
     ):
         parse_config(blended_config(workspace, [{"name": "mix", "members": ["gru_seq", "ets"]}]))
+
+
+def test_forecasters_left_out_are_blended_and_given_ones_only_where_asked() -> None:
+    raw = tiny_config(Path("unused"), tuning={})
+    given, default = parse_config(raw), parse_config({k: v for k, v in raw.items() if k != "forecasters"})
+    assert (given.blends, default.blends) == ([], "auto")
+    assert parse_config(default.model_dump()).blends == "auto"
+    assert parse_config({k: v for k, v in raw.items() if k != "forecasters"} | {"blends": []}).blends == []

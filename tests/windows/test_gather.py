@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from forecasting.windows.gather import gather, gather_targets
 from forecasting.windows.panel import Panel
 from forecasting.windows.residuals import RESIDUALS
+from forecasting.windows.rollout import Rollout
 from forecasting.windows.scalers import SCALERS
 from forecasting.windows.spec import WindowSpec
 from forecasting.windows.transforms import TRANSFORMS
@@ -110,3 +111,20 @@ def test_steps_with_little_behind_them_are_left_out_but_never_a_whole_window():
         windows = gather(panel, S0, at(row), spec, all_origins=True)
         targets = gather_targets(panel, S0, at(row), windows, at(7), spec, burn_in=2)
         assert targets.mask.any(-1)[0].tolist() == counted
+
+
+def test_the_mean_of_the_newest_season_is_the_base_of_every_step_even_where_the_context_is_shorter():
+    panel = panel_of({"a": [9.0, 1.0, 2.0, 6.0, 7.0]}, 2)
+    spec = WindowSpec(2, 2, 3, "none", "season_mean")
+    windows = gather(panel, torch.tensor([0, 0]), torch.tensor([4, 1]), spec)
+    assert windows.base.tolist() == [[5.0, 5.0], [5.0, 5.0]]  # of 2, 6, 7; and of 9, 1, all there is
+
+
+@pytest.mark.parametrize("residual", RESIDUALS)
+@pytest.mark.parametrize("transform", ["none", "difference", "seasonal_difference"])
+def test_a_path_sets_out_from_the_base_that_training_had(residual, transform):
+    panel = panel_of({"a": list(np.random.default_rng(3).normal(5, 2, 20))}, 1)
+    spec = WindowSpec(6, 1, 4, "standard", residual, transform=transform)
+    series, row = torch.tensor([0, 0]), torch.tensor([12, 18])
+    trained = gather(panel, series, row, spec).base[:, 0]
+    torch.testing.assert_close(Rollout(panel, series, row, spec, 1, 2).base(), trained)
