@@ -25,7 +25,7 @@ def one_blas_thread() -> Iterator[None]:
 def tiny_config(workspace: Path, **changes: Any) -> dict[str, Any]:
     """A pipeline on a small simulated panel: two small networks, cheap baselines, two cutoffs."""
     training = {"max_steps": 12, "batch_size": 32, "valid_every": 6}
-    network = {"hidden_size": 8, "context_length": 14, "training": training}
+    network = {"hidden_size": 8, "context_length": 14, "residual": "seasonal_naive", "training": training}
     raw: dict[str, Any] = {
         "name": "tiny",
         "workspace": str(workspace),

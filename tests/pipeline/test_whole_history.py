@@ -45,7 +45,7 @@ def test_weights_and_scores_are_those_of_networks_that_saw_no_inner_target(runs)
     assert after.trained["gru_seq"].key != after.held_back["gru_seq"].key
     assert after.done["train"]["inner_scores"] == before.done["train"]["inner_scores"]
     kept, moved = (load_forecaster(run.blended["mix"].folder / "state") for run in runs)
-    assert [m.name for m in moved.members] == [m.name for m in kept.members] == ["gru_seq", "naive"]
+    assert [m.name for m in moved.members] == [m.name for m in kept.members] == ["gru_seq", "seasonal_naive"]
     np.testing.assert_array_equal(moved.weights, kept.weights)
 
 
@@ -112,7 +112,7 @@ def test_a_run_that_is_started_again_finds_both_fits(runs):
     assert run.trained["gru_seq"].summary == before.trained["gru_seq"].summary
 
 
-@pytest.mark.parametrize(("n_days", "expected"), [(120, True), (400, False)])
+@pytest.mark.parametrize(("n_days", "expected"), [(55, True), (400, False)])
 def test_by_default_short_histories_are_fitted_again_and_long_ones_are_not(workspace, n_days, expected):
     config = config_of(workspace, None)
     source = replace(config.data.source, n_days=n_days)  # 7 values are held back
