@@ -6,7 +6,7 @@ name or type changes it.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,18 @@ def digest_of(frame: pl.DataFrame, exclude: Sequence[str] = ()) -> str:
     order = [name for name in _KEYS if name in names] + [name for name in names if name not in _KEYS]
     total = TableDigest({name: frame.schema[name] for name in names})
     total.add(frame.select(_plain(name, frame.schema[name]) for name in order).sort(order))
+    return total.hexdigest()
+
+
+def digest_of_parts(parts: Iterable[pl.DataFrame], exclude: Sequence[str] = ()) -> str:
+    """The same of a table that comes in parts, sorted as `digest_of` sorts the whole; ValueError without any part."""
+    total = None
+    for part in parts:
+        schema = {name: dtype for name, dtype in part.schema.items() if name not in exclude}
+        total = total or TableDigest(schema)
+        total.add(part.select(_plain(name, dtype) for name, dtype in schema.items()))
+    if total is None:
+        raise ValueError("a digest needs at least one part")
     return total.hexdigest()
 
 
