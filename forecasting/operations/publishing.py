@@ -79,7 +79,7 @@ def publish(table: Path, files: Sequence[ForecastFile]) -> Published:
     type than in the table.
     """
     digest = digest_of_parts((file.frame for file in files), exclude=[GENERATED_AT])
-    schema = pl.read_parquet_schema(files[0].path)
+    schema = pl.Schema(pl.read_parquet_schema(files[0].path))
     if not DeltaTable.is_deltatable(str(table)):
         table.mkdir(parents=True, exist_ok=True)
         _create(table, files, _delta_schema(schema))

@@ -111,13 +111,14 @@ class Observed(NamedTuple):
 
 def observed(y: FloatArray, offsets: IntArray, fill: str, season_length: int) -> Observed:
     """Fills and counts of S series laid end to end; y (N,), offsets (S+1,)."""
-    full, causal = fill_gaps(y, offsets, fill, season_length)
-    counts = np.concatenate([[0], np.cumsum(~np.isnan(y))])
+    following, missing = next_observed_rows(y, offsets), np.isnan(y)
+    full, causal = fill_gaps(y, offsets, fill, season_length, following)
+    counts = np.concatenate([[0], np.cumsum(~missing)])
     starts = np.repeat(offsets[:-1], np.diff(offsets))
-    rows = np.where(np.isnan(y), -1, np.arange(len(y)))
+    rows = np.where(missing, -1, np.arange(len(y)))
     newest = np.maximum.reduceat(rows, offsets[:-1]) if len(y) else offsets[:-1]
     last = np.where(newest >= offsets[:-1], newest, offsets[:-1] - 1)
-    return Observed(full, causal, next_observed_rows(y, offsets), counts[1:] - counts[starts], last)
+    return Observed(full, causal, following, counts[1:] - counts[starts], last)
 
 
 def default_align(dtype: pl.DataType) -> Align:

@@ -10,12 +10,10 @@ def is_sorted(frame: pl.DataFrame) -> bool:
     """Whether no row lies before the one above it by (unique_id, ds)."""
     if frame.height < 2:
         return True
-    opens = np.flatnonzero(np.diff(frame[UNIQUE_ID].rle_id().to_numpy().astype(np.int64), prepend=-1))
-    ids = frame[UNIQUE_ID].gather(opens)
+    runs = frame[UNIQUE_ID].rle().struct.unnest()
+    ids, ends = runs["value"], np.cumsum(runs["len"].to_numpy().astype(np.int64))
     if not (ids > ids.shift(1))[1:].all(ignore_nulls=False):
         return False
-    goes_on = np.ones(frame.height - 1, dtype=bool)
-    goes_on[opens[1:] - 1] = False
-    return bool(
-        (np.diff(frame[DS].to_physical().to_numpy())[goes_on] >= 0).all()
-    )  # a null is NaN, which is never sorted
+    ascends = np.diff(frame[DS].to_physical().to_numpy()) >= 0  # a null is NaN, which never ascends
+    ascends[ends[:-1] - 1] = True
+    return bool(ascends.all())
