@@ -74,8 +74,10 @@ class _Values:
         self._valid.update(column.is_not_null().cast(pl.UInt8).to_numpy().data)
         physical = column.cast(pl.UInt8) if column.dtype == pl.Boolean else column.to_physical()
         if physical.dtype.is_float():
-            physical = (physical + 0.0).fill_nan(float("nan"))  # one zero, one NaN
-        self._values.update(np.ascontiguousarray(physical.fill_null(0).to_numpy()).data)
+            physical = physical.fill_nan(float("nan"))  # one NaN
+        values = np.ascontiguousarray(physical.fill_null(0).to_numpy())
+        # One zero: numpy makes 0.0 of -0.0 + 0.0, polars leaves it as it is in all but single values.
+        self._values.update((values + 0.0 if physical.dtype.is_float() else values).data)
 
     def digest(self) -> bytes:
         return self._valid.digest() + self._values.digest()
@@ -142,4 +144,4 @@ def _plain(name: str, dtype: pl.DataType) -> pl.Expr:
     """Columns in types that sort by their content."""
     if dtype in (*_CODED, pl.Null, pl.Decimal):
         return pl.col(name).cast(pl.String)
-    return pl.col(name) + 0.0 if dtype.is_float() else pl.col(name)
+    return pl.col(name)
