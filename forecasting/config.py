@@ -112,18 +112,28 @@ class TaskConfig(_Strict):
 
 
 class Tuning(_Strict):
-    """Search of settings on inner cutoffs; `forecasters: null` tunes every recurrent forecaster of the config."""
+    """Search of settings on inner cutoffs; `forecasters: null` tunes every recurrent forecaster of the config.
+
+    `inner_windows: null`: enough for about 200 inner origins over all series, at least 2, within a quarter of the median
+    history, a horizon apart at least (see `series.inner_windows`). A number: so many, `evaluation.step_size` apart.
+    """
 
     n_trials: int = Field(default=0, ge=0)
     forecasters: list[str] | None = None
-    inner_windows: int = Field(default=2, ge=1)
+    inner_windows: int | None = Field(default=None, ge=1)
     space: dict[str, Distribution] = {}
     storage: str | None = None
 
 
-class FinalTraining(_Strict):
-    """Whether the recipe that passed the gate is fitted once more on all data."""
+class TrainingConfig(_Strict):
+    """Which fits are made beside the one that inner cutoffs are held back from.
 
+    `whole_history`: whether a network is then fitted again, for as many steps as were best, on all rows up to the first
+    evaluation cutoff, and this second fit is the one that is evaluated; null: where the inner cutoffs hold back more
+    than 5 % of the median series. `final_fit`: whether the recipe that passed the gate is fitted once more on all data.
+    """
+
+    whole_history: bool | None = None
     final_fit: bool = True
 
 
@@ -170,7 +180,7 @@ class Config(_Strict):
     blends: list[BlendSettings] | Literal["auto"] = []  # auto: the best network with every baseline
     tuning: Tuning = Tuning()
     evaluation: EvaluationSettings = EvaluationSettings()
-    training: FinalTraining = FinalTraining()
+    training: TrainingConfig = TrainingConfig()
     promotion: PromotionSettings = PromotionSettings()
     prediction: PredictionSettings = PredictionSettings()
     monitoring: MonitoringSettings = MonitoringSettings()

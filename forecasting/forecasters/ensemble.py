@@ -47,6 +47,7 @@ class EnsembleForecaster:
         self.name, self.settings, self.task, self.device = settings.name, settings, task, device
         self.members = list(members)
         self.calibration: Calibration | None = None
+        self._best_steps: list[int] = []
 
     @classmethod
     def untrained(cls, settings: RecurrentSettings, task: Task, seed: int, device: str) -> "EnsembleForecaster":
@@ -69,11 +70,21 @@ class EnsembleForecaster:
                 lost = error
         if not fitted and lost is not None:
             raise lost
-        self.members = fitted
+        self.members, self._best_steps = fitted, [report.best_step for report in reports]
         if self.settings.calibrate and len(inner):
             self.calibrate(self.forecast(arrays, inner, on_progress), arrays, inner)
         first = reports[0]
         return replace(first, seconds=sum(r.seconds for r in reports), notes=first.notes | self.notes())
+
+    def fit_again(self, arrays: SeriesArrays, until: Origins, on_progress: Progress) -> None:
+        """After `fit`: the same members once more, for as many steps as were best, with no row held back.
+
+        The calibration stays: it cannot be learnt from what a network was trained on.
+        """
+        fresh = [RecurrentForecaster(m.resolved or m.settings, self.task, m.seed, self.device) for m in self.members]
+        for member, best_step in zip(fresh, self._best_steps, strict=True):
+            member.fit(arrays, until, until.take(slice(0)), on_progress, stop_after=best_step)
+        self.members = fresh
 
     def calibrate(self, forecast: Forecast, arrays: SeriesArrays, inner: Origins) -> None:
         """Learn the calibration from an uncalibrated forecast of the inner cutoffs."""

@@ -184,7 +184,10 @@ def _sample(origins: Origins) -> Origins:
 
 
 def _fit_leak(recipe: TrainJob, arrays: SeriesArrays, seed: int) -> LeakReport:
-    """A few steps on the longest series, with and without noise after the first cutoff; scored as tuning does."""
+    """A few steps on the longest series, with and without noise after the first cutoff; scored as tuning does.
+
+    Where the evaluated fit was made again on the whole history, this one is too.
+    """
     longest = recipe.until.series[np.argsort(-arrays.n_observed(recipe.until), kind="stable")[:LEAK_SAMPLE]]
     which = np.sort(longest).tolist()
     until, inner = (take_origins(o, arrays, which) for o in (recipe.until, recipe.inner))
@@ -195,6 +198,8 @@ def _fit_leak(recipe: TrainJob, arrays: SeriesArrays, seed: int) -> LeakReport:
         forecaster = EnsembleForecaster.untrained(few, recipe.task, recipe.seed, "cpu")
         forecaster.fit(known, until, inner, no_progress)
         score = inner_score(forecaster, recipe.fallback, known, inner, recipe.metric) if len(inner) else float("nan")
+        if recipe.whole_history and len(inner):
+            forecaster.fit_again(known, until, no_progress)
         return forecaster, score
 
     return fit_leak_check(fit, take_series(arrays, which), until, seed)

@@ -273,7 +273,7 @@ def _check_job(run: "Run", model: Model) -> CheckJob:
     recipe = model.recipe
     return CheckJob(
         {key: inputs[key] for key in ("state", "data", "reading", "task", "origins", "seed")}
-        | {"recipe": asdict(recipe.settings) if recipe else None},
+        | {"recipe": asdict(recipe.settings) | {"whole_history": recipe.whole_history} if recipe else None},
         run.store.folder,
         model.state,
         recipe,
@@ -306,15 +306,13 @@ def _refitted(run: "Run", networks: list[Model]) -> list[Model]:
         members = fitted_members(run.trained[model.name], stop=False)
         for window in windows:
             until = run.origins.take(run.origins.window == window)
-            inner = inner_origins(
-                as_of(run.arrays, until), until, run.task.horizon, run.config.tuning.inner_windows, run.step_size
-            )
+            inner = inner_origins(as_of(run.arrays, until), until, run.task.horizon, *run.inner_windows)
             rows = hashlib.sha256(until.row.tobytes()).hexdigest()
             inputs = model.recipe.inputs | {"until": rows}
             recipes.append(replace(model.recipe, inputs=inputs, members=members, until=until, inner=inner))
             owners.append((model.name, window))
     results = fit_forecasters(run, recipes, [f"{name} again at cutoff {w}" for name, w in owners])
-    fits = {owner: result for owner, result in zip(owners, results, strict=True) if "failed" not in result.summary}
+    fits = {o: fit.evaluated for o, fit in zip(owners, results, strict=True) if "failed" not in fit.evaluated.summary}
     return [
         replace(
             model,

@@ -1,7 +1,8 @@
 """Blends in a run: weights from the inner cutoffs, out of what networks and baselines forecast there.
 
 Comes in: a run whose networks are fitted. Goes out: one state per blend, with its score on the inner cutoffs, so that
-blends compete as candidates of their own before any evaluation cutoff is seen.
+blends compete as candidates of their own before any evaluation cutoff is seen. Weights and score are those of the
+networks that saw no target of the inner cutoffs; what is blended are the networks that are evaluated.
 """
 
 from dataclasses import asdict, dataclass
@@ -35,7 +36,8 @@ class BlendJob:
     store: Path
     name: str
     task: Task
-    members: tuple[tuple[str, Path], ...]
+    held_back: tuple[Path, ...]  # states of the members that are weighed
+    evaluated: tuple[Path, ...]  # states of the same members that are blended
     dataset: Dataset
     until: Origins
     inner: Origins
@@ -63,17 +65,23 @@ def blend_jobs(run: "Run") -> list[BlendJob]:
     if not len(run.inner):
         return []
     states = run.states()
+    weighed = states | {name: result.folder / "state" for name, result in run.held_back.items()}
     made = []
     for settings in blend_settings(run):
-        members = tuple((name, states[name]) for name in settings.members)
-        inputs = run.inputs | {"blend": asdict(settings), "members": [state_digest(state) for _, state in members]}
+        held_back, evaluated = (tuple(of[name] for name in settings.members) for of in (weighed, states))
+        inputs = run.inputs | {
+            "blend": asdict(settings),
+            "held_back": [state_digest(state) for state in held_back],
+            "evaluated": [state_digest(state) for state in evaluated],
+        }
         made.append(
             BlendJob(
                 inputs,
                 run.store.folder,
                 settings.name,
                 run.task,
-                members,
+                held_back,
+                evaluated,
                 run.dataset,
                 run.until,
                 run.inner,
@@ -92,13 +100,16 @@ def fit_blend(job: BlendJob, progress: WorkerProgress) -> StageResult:
 
     def build(folder: Path) -> dict[str, Any]:
         arrays = as_of(arrays_of(job.dataset), job.until)
-        members = [load_forecaster(state, job.device, 1, job.memory) for _, state in job.members]
+        members = [load_forecaster(state, job.device, 1, job.memory) for state in job.held_back]
         forecasts = []
         for i, member in enumerate(members):
             forecasts.append(member.forecast(arrays, job.inner, no_progress))
             progress(i + 1, len(members), member.name)
         blend = BlendForecaster(job.name, members)
         blend.fit_weights(arrays, job.inner, forecasts)
+        evaluated = {member.name: state for member, state in zip(members, job.evaluated, strict=True)}
+        kept = [load_forecaster(evaluated[member.name], job.device) for member in blend.members]
+        blend = BlendForecaster(job.name, kept, blend.weights)
         blend.save(folder / "state")
         write_json(folder / "state" / "serving.json", job.serving)
         return {

@@ -3,14 +3,11 @@
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from forecasting.forecasters.recurrent_settings import RecurrentSettings
 from forecasting.pipeline.jobs import TrainJob
 from forecasting.pipeline.members import fit_forecasters, fitted_members
 from forecasting.pipeline.plan import seed_of
 from forecasting.pipeline.reporter import listening
-from forecasting.series.arrays import Origins
 from forecasting.series.cutoffs import last_origins
 from forecasting.stages import StageResult, key_of
 from forecasting.tuning.study import StudyJob
@@ -49,8 +46,7 @@ def tune_jobs(run: "Run") -> list[TuneJob]:
             settings=settings,
             space=tuning.space,
             n_trials=tuning.n_trials,
-            inner_windows=tuning.inner_windows,
-            step_size=run.step_size,
+            inner_windows=run.inner_windows,
             metric=run.config.evaluation.primary_metric,
             fallback=run.fallback,
             task=run.task,
@@ -85,6 +81,7 @@ def train_jobs(run: "Run") -> list[TrainJob]:
                 seed,
                 run.device,
                 run.serving,
+                whole_history=run.whole_history,
             )
         )
     return made
@@ -96,16 +93,15 @@ def final_job(run: "Run", champion: str) -> StageResult:
     if not run.config.training.final_fit:
         return evaluated
     until = last_origins(run.arrays, run.reading.align)
-    nothing = np.zeros(0, dtype=np.int64)
     job = replace(
         recipe,
         members=fitted_members(evaluated, stop=True),
         calibration=evaluated.summary["calibration"],
         inputs=recipe.inputs | {"final": True, "evaluated": evaluated.key},
         until=until,
-        inner=Origins(nothing, nothing, nothing),
+        inner=until.take(slice(0)),
     )
-    (result,) = fit_forecasters(run, [job], [f"final fit {champion}"])
+    ((_, result),) = fit_forecasters(run, [job], [f"final fit {champion}"])
     if "failed" in result.summary:
         listening().warn(f"the final fit of {champion} failed ({result.summary['failed']}): the evaluated one serves")
         return evaluated

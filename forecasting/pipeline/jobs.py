@@ -36,7 +36,8 @@ class FittedMember:
 class TrainJob:
     """Fit one forecaster, or one network of it, on rows up to `until`; without inner cutoffs for `stop_after` steps.
 
-    `members` and `calibration` come from an earlier fit that is done again on more rows.
+    `members` and `calibration` come from an earlier fit that is done again on more rows. With `whole_history` a fit with
+    inner cutoffs is followed by one without.
     """
 
     inputs: dict[str, Any]  # what the result depends on
@@ -54,6 +55,7 @@ class TrainJob:
     serving: dict[str, Any]  # how a served copy reads the series
     members: tuple[FittedMember, ...] = ()
     calibration: dict[str, Any] | None = None
+    whole_history: bool = False
 
 
 def train(job: TrainJob, progress: WorkerProgress) -> StageResult:

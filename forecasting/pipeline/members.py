@@ -1,6 +1,6 @@
 """Fits of forecasters from fits of their members: networks are trained apart, in parallel, then put together and calibrated.
 
-Comes in: one job per forecaster. Goes out: one result per forecaster, with the state of its ensemble; a member that
+Comes in: one job per forecaster. Goes out: one `Fits` per forecaster, with the states of its ensemble; a member that
 diverged is left out, with a note, and a forecaster all of whose members diverged has failed.
 """
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from forecasting.evaluation.selection import inner_score
 from forecasting.forecasters.calibration import Calibration
@@ -37,8 +37,64 @@ class AssembleJob:
     members: tuple[StageResult, ...]
 
 
-def fit_forecasters(run: "Run", recipes: Sequence[TrainJob], labels: Sequence[str]) -> list[StageResult]:
-    """The fitted state of every recipe, members trained side by side; what was done before is found again."""
+class Fits(NamedTuple):
+    """`held_back` saw no target of the inner cutoffs, so that its forecasts there may be scored and weighed; `evaluated`
+    is what forecasts from then on: the same fit, or a further one on the whole history.
+    """
+
+    held_back: StageResult
+    evaluated: StageResult
+
+
+def fit_forecasters(run: "Run", recipes: Sequence[TrainJob], labels: Sequence[str]) -> list[Fits]:
+    """The fitted states of every recipe, members trained side by side; what was done before is found again."""
+    first = _fitted(run, recipes, labels)
+    again = [
+        i
+        for i, (recipe, result) in enumerate(zip(recipes, first, strict=True))
+        if recipe.whole_history and len(recipe.inner) and "failed" not in result.summary
+    ]
+    todo = [_on_whole_history(recipes[i], first[i]) for i in again]
+    second = dict(
+        zip(again, _fitted(run, todo, [f"{labels[i]} again on the whole history" for i in again]), strict=True)
+    )
+    return [Fits(result, merged(result, second.get(i), labels[i])) for i, result in enumerate(first)]
+
+
+def _on_whole_history(recipe: TrainJob, first: StageResult) -> TrainJob:
+    """The same members for as many steps as were best, with no row held back; calibrated as the first fit was."""
+    return replace(
+        recipe,
+        members=fitted_members(first, stop=True),
+        calibration=first.summary["calibration"],
+        inputs=recipe.inputs | {"whole_history": first.key},
+        inner=recipe.inner.take(slice(0)),
+    )
+
+
+def merged(first: StageResult, second: StageResult | None, label: str) -> StageResult:
+    """The second fit's state; its course, scores and choice of steps are the first one's, seconds those of both."""
+    if second is None:
+        return first
+    if "failed" in second.summary:
+        listening().warn(
+            f"{label} is evaluated as it was fitted without the inner cutoffs: on the whole history it {second.summary['failed']}"
+        )
+        return first
+    seconds = {"held_back": first.summary["fit_seconds"], "whole_history": second.summary["fit_seconds"]}
+    lost = sum(result.summary["notes"]["n_lost_members"] for result in (first, second))
+    summary = first.summary | {
+        "members": second.summary["members"],
+        "notes": second.summary["notes"] | {"n_lost_members": lost},
+        "fit_seconds": sum(seconds.values()),
+        "seconds_of": seconds,
+    }
+    reused, took = first.reused and second.reused, first.seconds + second.seconds
+    return replace(second, summary=summary, reused=reused, seconds=took)
+
+
+def _fitted(run: "Run", recipes: Sequence[TrainJob], labels: Sequence[str]) -> list[StageResult]:
+    """The state of every recipe's ensemble."""
     members = [member_jobs(recipe) for recipe in recipes]
     names = [_label(label, i, len(of)) for label, of in zip(labels, members, strict=True) for i in range(len(of))]
     results = iter(run.run_missing("train", train, [job for of in members for job in of], names))

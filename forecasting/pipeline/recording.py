@@ -25,7 +25,7 @@ from forecasting.pipeline.ingestion import Ingested
 from forecasting.pipeline.jobs import TrainJob
 from forecasting.pipeline.paths import Paths
 from forecasting.pipeline.reporter import listening
-from forecasting.pipeline.telling import memory_sentence, training_figures
+from forecasting.pipeline.telling import memory_sentence, seconds_sentence, training_figures
 from forecasting.pipeline.tested import Comparison, Tested
 from forecasting.pipeline.verdict_page import promotion_tags, rules_page, verdict_page
 from forecasting.stages import StageResult, key_of, write_json
@@ -223,13 +223,20 @@ class Recording:
         inner = {f"inner.{self.config.evaluation.primary_metric}": summary["inner_score"]}
         numbers = {k: summary[k] for k in ("best_step", "best_loss", "fit_seconds")} | inner
         tags = {"forecasting.state_digest": state_digest(result.folder / "state")}
+        seconds_of, told = summary.get("seconds_of", {}), []
+        params |= {"whole_history": bool(seconds_of)}
+        numbers |= {f"fit_seconds.{which}": seconds for which, seconds in seconds_of.items()}
         kept = summary["profiles"][-1] if summary["profiles"] else None
         if kept is not None:
             season, context = recipe.task.season_length, summary["notes"]["context_length"]
             numbers |= {"memory.effective_steps": kept["effective_memory"], "memory.season_length": season}
-            tags["mlflow.note.content"] = memory_sentence(kept["effective_memory"], season, context)
+            told.append(memory_sentence(kept["effective_memory"], season, context))
             by_lag = [{"step": lag * kept["stride"], "memory.gradient": v} for lag, v in enumerate(kept["profile"])]
             tracker.log_history(run, by_lag)
+        if seconds_of:
+            told.append(seconds_sentence(seconds_of, summary["best_step"]))
+        if told:
+            tags["mlflow.note.content"] = "\n\n".join(told)
         tracker.log(run, params | resolved, {k: float(v) for k, v in numbers.items() if v is not None}, tags)
 
     def _scores(self, name: str, kind: str, row: dict[str, Any], result: Tested) -> None:

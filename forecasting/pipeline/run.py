@@ -41,6 +41,7 @@ from forecasting.processes import run_jobs, workers_of
 from forecasting.series.arrays import Origins, SeriesArrays, require_future
 from forecasting.series.cutoffs import inner_origins, last_origins, origins_of, training_origins
 from forecasting.series.dataset import Dataset, Reading
+from forecasting.series.inner_windows import InnerWindows, held_back, inner_windows
 from forecasting.series.store import Version
 from forecasting.stages import StageResult, StageStore, key_of, write_json
 from forecasting.tracking.registry import CHALLENGER, CHAMPION
@@ -49,6 +50,7 @@ from forecasting.training.devices import resolve
 from forecasting.tuning.space import apply
 from forecasting.tuning.study import create_storage, run_study
 
+MUCH_HELD_BACK = 0.05  # of the median series: with less a second fit would cost its seconds and change next to nothing
 STAGES = ("ingest", "window", "tune", "train", "backtest", "promote", "predict", "report")
 
 Summary = dict[str, Any]
@@ -138,14 +140,20 @@ class Run:
         return self._stage("tune", work, needs=("window",))
 
     def train(self) -> Summary:
-        """Fit each network on rows up to the first evaluation cutoff; the candidate is the best on the inner cutoffs."""
+        """Fit each network on rows up to the first evaluation cutoff; the candidate is the best on the inner cutoffs.
+
+        What is chosen there is chosen by `held_back`, fits that saw none of the inner cutoffs' targets; `trained` is
+        what is evaluated: the same fits, or further ones on the whole history.
+        """
 
         def work() -> Summary:
             todo = train_jobs(self)
             names = [job.settings.name for job in todo]
-            results = fit_forecasters(self, todo, names)
+            fits = fit_forecasters(self, todo, names)
+            results = [fit.evaluated for fit in fits]
             self.recipes = dict(zip(names, todo, strict=True))
             self.trained: dict[str, StageResult] = dict(zip(names, results, strict=True))
+            self.held_back: dict[str, StageResult] = dict(zip(names, (fit.held_back for fit in fits), strict=True))
             for name, result in self.trained.items():
                 if "failed" in result.summary:
                     listening().warn(f"{name} is out of the comparison: {result.summary['failed']}")
@@ -293,11 +301,21 @@ class Run:
         return training_origins(self.arrays, self.origins, self.config.evaluation, self.reading.align)
 
     @cached_property
+    def inner_windows(self) -> InnerWindows:
+        """How many inner cutoffs there are, and how far apart: of the config, or what suits the rows up to `until`."""
+        asked, step_size = self.config.tuning.inner_windows, self.config.evaluation.step_size
+        return inner_windows(self.arrays, self.until, self.task.horizon, asked, step_size)
+
+    @cached_property
     def inner(self) -> Origins:
         """The inner cutoffs, whose horizons end at or before `until`."""
-        return inner_origins(
-            self.arrays, self.until, self.task.horizon, self.config.tuning.inner_windows, self.step_size
-        )
+        return inner_origins(self.arrays, self.until, self.task.horizon, *self.inner_windows)
+
+    @property
+    def whole_history(self) -> bool:
+        """Whether networks are fitted again on the rows that inner cutoffs hold back from the first fit."""
+        asked = self.config.training.whole_history
+        return held_back(self.arrays, self.until, self.inner) > MUCH_HELD_BACK if asked is None else asked
 
     def settings_of(self, settings: RecurrentSettings) -> RecurrentSettings:
         """A network's settings with the best trial's values in place."""

@@ -31,6 +31,15 @@ def training_figures(name: str, summary: dict[str, Any], recipe: TrainJob) -> di
     return figures
 
 
+def seconds_sentence(seconds_of: dict[str, float], best_step: int) -> str:
+    """That a network was fitted twice: for the choice of its steps, then on all rows; the figures show the first fit."""
+    return (
+        f"Evaluated is a second fit on the whole history, for as many steps as were best in the first ({best_step}), "
+        f"which held inner cutoffs back; it took {seconds_of['whole_history']:.1f} s after {seconds_of['held_back']:.1f} s. "
+        "Losses, gradients and the inner score are those of the first."
+    )
+
+
 def memory_sentence(memory: int, season_length: int, context_length: int) -> str:
     """What the profile of the kept weights says."""
     told = f"Effective memory: {memory} of {context_length} steps of context still get 1 % or more of the gradient"

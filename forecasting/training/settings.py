@@ -28,7 +28,7 @@ class TrainingSettings:
     average_decay: float = 0.99  # of the moving average, per step
     bptt_length: int | None = None  # steps through which gradients reach back; null: the whole window
     tf32: bool = False  # on a GPU: matrix products of float32 in 19 bits
-    bf16: bool = False  # on a GPU: forward and backward in bfloat16, weights and losses in float32
+    bf16: bool = False  # forward and backward in bfloat16, weights and optimizer in float32; forecasts are in float32
     cuda_graph: bool = True  # on a GPU: the step as one captured graph where that can be done
 
     def __post_init__(self) -> None:

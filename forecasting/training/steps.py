@@ -27,7 +27,7 @@ class Stepper:
     ) -> None:
         self.network, self.batches, self.updater, self.notes = network, batches, updater, notes
         self.device = updater.parameters[0].device
-        self.bf16 = settings.bf16 and self.device.type == "cuda"
+        self.bf16 = settings.bf16
         self.wants_graph = settings.cuda_graph and self.device.type == "cuda"
         self.captured: Captured | None = None
 

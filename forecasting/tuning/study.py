@@ -22,6 +22,7 @@ from forecasting.series.arrays import Origins, SeriesArrays
 from forecasting.series.as_of import as_of
 from forecasting.series.cutoffs import inner_origins
 from forecasting.series.dataset import Dataset
+from forecasting.series.inner_windows import InnerWindows
 from forecasting.tuning.space import Choice, Distribution, apply, suggest
 
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
@@ -35,8 +36,7 @@ class StudyJob:
     settings: RecurrentSettings
     space: dict[str, Distribution]
     n_trials: int
-    inner_windows: int
-    step_size: int
+    inner_windows: InnerWindows
     metric: str
     fallback: str
     task: Task
@@ -59,7 +59,7 @@ def run_study(job: StudyJob, progress: Callable[[int, int, str], None]) -> dict[
     )
     _take_up_unfinished(study)
     arrays = as_of(job.dataset.arrays(), job.until)
-    inner = inner_origins(arrays, job.until, job.task.horizon, job.inner_windows, job.step_size)
+    inner = inner_origins(arrays, job.until, job.task.horizon, *job.inner_windows)
     while (done := len(study.get_trials(deepcopy=False, states=FINISHED))) < job.n_trials:
         study.sampler = optuna.samplers.TPESampler(seed=job.seed + done, n_startup_trials=5)
         trial = study.ask()

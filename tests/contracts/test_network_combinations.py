@@ -7,13 +7,15 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+import torch
 
 from forecasting.errors import InputError
 from forecasting.forecasters.protocol import no_progress
-from forecasting.forecasters.recurrent import RecurrentSettings, load
+from forecasting.forecasters.recurrent import RecurrentForecaster, RecurrentSettings, load
 from forecasting.forecasters.refusals import REFUSALS
 from forecasting.series.arrays import SeriesArrays
-from tests.forecasters.combinations import H, M, error, every_combination, fitted, name_of, waves
+from forecasting.training.settings import TrainingSettings
+from tests.forecasters.combinations import NONE, TASK, H, M, error, every_combination, fitted, name_of, small, waves
 from tests.forecasters.panels import last_origins
 
 ALLOWED, REFUSED = every_combination()
@@ -67,6 +69,17 @@ def test_it_learns_a_wave_comes_back_from_its_files_and_treats_every_origin_by_i
         assert np.array_equal(alone.quantiles[0], together.quantiles[o])
     blind = forecaster.forecast(late_noise(arrays), origins, no_progress)
     assert np.array_equal(blind.quantiles, together.quantiles)
+
+
+@pytest.mark.parametrize("changes", [changes for changes in ALLOWED if name_of(changes) in FEW], ids=name_of)
+def test_it_trains_in_bfloat16_without_a_step_that_is_not_finite(changes):
+    training = TrainingSettings(max_steps=6, batch_size=16, bf16=True)
+    arrays = waves(changes["head"])
+    forecaster = RecurrentForecaster(small(**changes, training=training), TASK, 4, "cpu")
+    report = forecaster.fit(arrays, last_origins(arrays, (H,)), NONE, no_progress)
+    assert report.notes["n_steps"] == 6
+    assert report.notes["n_skipped_steps"] == 0
+    assert all(p.dtype == torch.float32 for p in forecaster.network.parameters())
 
 
 @pytest.mark.parametrize("changes", REFUSED, ids=name_of)

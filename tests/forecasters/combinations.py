@@ -63,20 +63,18 @@ def waves(head: str = "quantiles", n_series: int = 6, length: int = 80) -> Serie
     )
 
 
+def small(**changes: Any) -> RecurrentSettings:
+    """A network of few units for these series; `changes` hold its training at least."""
+    defaults = {"context_length": 16, "hidden_size": 12, "min_history": 9, "n_paths": 20, "residual": "none"}
+    if changes.get("topology") == "one_to_many":
+        defaults["min_history"] = 0
+    return RecurrentSettings("net", **(defaults | changes))
+
+
 def fitted(arrays: SeriesArrays, steps: int, seed: int = 4, **changes: Any) -> RecurrentForecaster:
     """A small network after `steps` steps, on all but the last horizon of each series."""
     training = TrainingSettings(max_steps=steps, batch_size=32, learning_rate=0.02)
-    defaults = {
-        "context_length": 16,
-        "hidden_size": 12,
-        "min_history": 9,
-        "n_paths": 20,
-        "residual": "none",
-        "training": training,
-    }
-    if changes.get("topology") == "one_to_many":
-        defaults["min_history"] = 0
-    forecaster = RecurrentForecaster(RecurrentSettings("net", **(defaults | changes)), TASK, seed, "cpu")
+    forecaster = RecurrentForecaster(small(**{"training": training, **changes}), TASK, seed, "cpu")
     forecaster.fit(arrays, last_origins(arrays, (H,)), NONE, no_progress)
     return forecaster
 

@@ -90,15 +90,17 @@ def test_a_cutoff_too_large_for_a_chunk_is_cut_by_series(monkeypatch) -> None:
     assert [len(chunk) for chunk in chunks_of(origins, horizon=5)] == [2, 2, 2, 1]
 
 
-def test_refit_every_second_cutoff_trains_again_there_and_only_there(workspace) -> None:
-    raw = tiny_config(workspace, tuning={}, baselines=["naive"])
+@pytest.mark.parametrize(("whole_history", "n_fits"), [(False, 2), (True, 4)])
+def test_refit_every_second_cutoff_trains_again_there_and_only_there(workspace, whole_history, n_fits) -> None:
+    training = {"whole_history": whole_history}
+    raw = tiny_config(workspace, tuning={}, baselines=["naive"], training=training)
     raw["forecasters"] = raw["forecasters"][:1]
     plain = raw | {"evaluation": {"n_windows": 4, "step_size": 7}}
     fixed, again = (workspace.parent / name for name in ("fixed.parquet", "again.parquet"))
     backtest(parse_config(plain), fixed)
     plain["evaluation"]["refit"] = 2
     backtest(parse_config(plain), again)
-    assert len(list((workspace / "tiny" / "stages" / "train").glob("*/summary.json"))) == 2
+    assert len(list((workspace / "tiny" / "stages" / "train").glob("*/summary.json"))) == n_fits
     rows = [pl.read_parquet(path).filter(pl.col("model") == "gru_seq").sort(KEY) for path in (fixed, again)]
     same = (
         rows[0].select("cutoff", same=rows[0]["y_hat"] == rows[1]["y_hat"]).group_by("cutoff").agg(pl.col("same").all())

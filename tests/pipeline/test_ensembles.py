@@ -35,7 +35,9 @@ def test_members_are_trained_apart_and_fitted_once_more_together(workspace: Path
         assert not run.done["train"]["reused"]
         evaluated = run.trained["gru_seq"]
         final = final_job(run, "gru_seq")
-    assert len(list((config.workspace / "tiny" / "stages" / "train").iterdir())) == 8  # four, and four on all rows
+    assert (
+        len(list((config.workspace / "tiny" / "stages" / "train").iterdir())) == 12
+    )  # four, on the whole history, on all rows
     served = load_forecaster(final.folder / "state")
     assert sorted(m.resolved.context_length for m in served.members) == [7, 7, 14, 14]
     assert [m["resolved"] for m in final.summary["members"]] == [m["resolved"] for m in evaluated.summary["members"]]

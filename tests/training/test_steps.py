@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from forecasting.errors import InputError
+from forecasting.models.cells import CELLS
 from forecasting.training.devices import exact, seeded
 from forecasting.training.loop import train
 from tests.training.problems import SETTINGS, Line, adding
@@ -41,6 +42,20 @@ def test_half_a_batch_that_does_not_fit_either_is_refused_with_a_way_out():
         InputError, match=r"fit into the memory of cpu, got none left with 16 .*set training\.batch_size"
     ):
         train(line, line, SETTINGS)
+
+
+@pytest.mark.parametrize("cell", sorted(CELLS))
+def test_bf16_on_cpu_learns_nearly_what_float32_learns_and_repeats_to_the_bit(cell):
+    def losses(*, bf16: bool) -> list[float]:
+        problem = adding(cell, hidden_size=16, length=10)
+        with exact(torch.device("cpu")):
+            trained = train(problem, problem, replace(SETTINGS, max_steps=40, learning_rate=0.01, bf16=bf16))
+        return [row["train_loss"] for row in trained.history]
+
+    exactly, roughly = losses(bf16=False), losses(bf16=True)
+    assert roughly != exactly
+    assert roughly == pytest.approx(exactly, rel=0.05)
+    assert losses(bf16=True) == roughly
 
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no CUDA device")
