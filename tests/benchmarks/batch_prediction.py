@@ -9,13 +9,14 @@ than one process ours starts its workers in the measured time; bare ones are the
 
 Memory is that of a process of its own per size: the peak of resident memory in the prediction, all processes together. The
 last line is JSON with `ratio` (series per second of ours to bare at the second size; goal: at least 0.7) and `memory_growth`
-(peak at the largest size to that at the smallest; goal: at most 1.2). `--series 10000 100000 1000000` measures a million.
+(peak at the largest size to that at the smallest; goal: at most 1.2); `cpu_ratio` is `ratio` in CPU seconds, for a busy machine. `--series 10000 100000 1000000` measures a million.
 """
 
 import argparse
 import json
 import multiprocessing
 import os
+import resource
 import shutil
 import statistics
 import subprocess
@@ -37,6 +38,7 @@ from forecasting.forecasters.catalog import load_forecaster, state_digest
 from forecasting.forecasters.ensemble import EnsembleForecaster
 from forecasting.forecasters.protocol import no_progress
 from forecasting.forecasters.recurrent_settings import RecurrentSettings
+from forecasting.forecasters.recurrent_windows import spec_of
 from forecasting.pipeline.paths import Paths
 from forecasting.pipeline.plan import reading_of, task_of
 from forecasting.pipeline.serving import predict_champion
@@ -101,9 +103,15 @@ def ours(config: Config) -> dict[str, Any]:
     """One prediction into an empty table: seconds and what came out."""
     paths = Paths(config.workspace, config.name)
     shutil.rmtree(paths.table("forecasts"), ignore_errors=True)
-    began = time.perf_counter()
+    began, cpu = time.perf_counter(), cpu_seconds()
     found = predict_champion(config, paths, dataset_of(config), "benchmark")
-    return {"seconds": time.perf_counter() - began} | {k: found[k] for k in ("n_series", "n_rows", "digest")}
+    times = {"seconds": time.perf_counter() - began, "cpu": cpu_seconds() - cpu}
+    return times | {k: found[k] for k in ("n_series", "n_rows", "digest")}
+
+
+def cpu_seconds() -> float:
+    """Of this process and the ones it started and ended."""
+    return sum(sum(resource.getrusage(who)[:2]) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
 
 
 class Bare:
@@ -115,19 +123,18 @@ class Bare:
         arrays = parts_of(dataset_of(config_of(folder, 1))).parts[0].arrays()
         origins, device = last_origins(arrays, "calendar"), torch.device("cpu")
         self.windows: list[Inputs] = []
-        from forecasting.forecasters.recurrent_windows import spec_of
-
         panel, spec = encoding.panel(arrays, device), spec_of(resolved, member.task, encoding)
         for begin in range(0, len(origins) - BATCH + 1, BATCH):
             series, row = (torch.from_numpy(x[begin : begin + BATCH]) for x in (origins.series, origins.row))
             self.windows.append(gather(panel, series, row, spec).inputs)
 
     def __call__(self, n_series: int) -> float:
-        began = time.perf_counter()
+        """CPU seconds of so many series."""
+        began = cpu_seconds()
         with exact(torch.device("cpu")), torch.no_grad():
             for number in range(-(-n_series // BATCH)):
                 self.network(self.windows[number % len(self.windows)])
-        return time.perf_counter() - began
+        return cpu_seconds() - began
 
 
 def bare_worker(pipe: Connection, folder: Path) -> None:
@@ -147,22 +154,24 @@ def speed(folder: Path, n_series: int, processes: int, rounds: int) -> dict[str,
         context.Process(target=bare_worker, args=(there, folder), daemon=True).start()
         here.recv()
         pipes.append(here)
-    config, pairs = config_of(folder, processes), []
+    config, pairs = config_of(folder, processes), list[tuple[float, ...]]()
     ours(config)  # what comes up once per process is not to be laid at the first round's door
     for number in range(rounds):
         began = time.perf_counter()
         for pipe in pipes:
             pipe.send(-(-n_series // processes))
-        for pipe in pipes:
-            pipe.recv()
-        pairs.append((time.perf_counter() - began, (done := ours(config))["seconds"]))
-        bare, whole = pairs[-1]
-        print(f"round {number + 1}: bare {bare:.2f} s, whole {whole:.2f} s, {bare / whole:.3f}", flush=True)
+        bare_cpu = sum(pipe.recv() for pipe in pipes)
+        bare = time.perf_counter() - began
+        done = ours(config)
+        pairs.append((bare, done["seconds"], bare_cpu, done["cpu"]))
+        seconds = f"bare {bare:.2f} s, whole {done['seconds']:.2f} s, {bare / done['seconds']:.3f}"
+        print(f"round {number + 1}: {seconds}; CPU {bare_cpu:.2f} s, {done['cpu']:.2f} s, {bare_cpu / done['cpu']:.3f}")
     for pipe in pipes:
         pipe.send(0)
-    ratio = statistics.median(bare / whole for bare, whole in pairs)
-    rate = n_series / statistics.median(whole for _, whole in pairs)
-    return {"ratio": round(ratio, 3), "series_per_second": round(rate), "digest": done["digest"]}
+    ratio = statistics.median(bare / whole for bare, whole, *_ in pairs)
+    cpu_ratio = statistics.median(bare / whole for *_, bare, whole in pairs)
+    rate = n_series / statistics.median(pair[1] for pair in pairs)
+    return {"ratio": round(ratio, 3), "cpu_ratio": round(cpu_ratio, 3), "series_per_second": round(rate)}
 
 
 def peak_while(work: Any) -> tuple[Any, float]:
