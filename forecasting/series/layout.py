@@ -57,15 +57,18 @@ def place(frame: pl.DataFrame, freq: Frequency, horizon: int, align: str, newest
     if newest is None:
         require_room(pl.DataFrame({UNIQUE_ID: ids, "n_rows": lengths}), frame.height * (1 + horizon), freq)
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    number = np.full(int(code[-1]) + 1, -1)
-    number[codes] = np.arange(len(codes))
-    series = number[code]  # -1 where the series has no observed y
-    period = ordinal - first[series]
-    source = np.flatnonzero((series >= 0) & (period >= 0) & (period < lengths[series]))
-    target = offsets[series[source]] + period[source]
+    n_codes = int(code[-1]) + 1
+    n_rows = np.diff(np.searchsorted(code, np.arange(n_codes + 1)))
+    opens, closes, shift = (
+        np.zeros(n_codes, dtype=np.int64) for _ in range(3)
+    )  # nothing lies in 0:0, where no y is observed
+    opens[codes], closes[codes], shift[codes] = first, first + lengths, offsets[:-1] - first
+    inside = (ordinal >= np.repeat(opens, n_rows)) & (ordinal < np.repeat(closes, n_rows))
+    source = np.flatnonzero(inside)
+    target = (ordinal + np.repeat(shift, n_rows))[inside]
     twice = np.flatnonzero(np.diff(target) == 0)
     if len(twice):
-        name = ids[series[source[twice[0]]]]
+        name = ids[np.searchsorted(codes, code[source[twice[0]]])]
         raise InputError(
             f"a series must have one row per period of {freq.text}, got several in {name!r}: set data.freq"
         )
