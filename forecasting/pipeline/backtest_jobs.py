@@ -136,7 +136,7 @@ def _chunk(job: ChunkJob, progress: WorkerProgress) -> StageResult:
 
     def build(folder: Path) -> dict[str, Any]:
         arrays, s = arrays_of(job.dataset), job.scoring
-        forecaster = load_forecaster(job.state, job.device, job.workers, job.memory)
+        forecaster = _forecaster(job.state, job.device, job.workers, job.memory)
         frame, seconds = backtest(forecaster, job.fallback, arrays, job.origins, UNNAMED, progress)
         frame = frame.with_columns(model=pl.lit(job.name))
         scores = score(frame, arrays, job.origins, s.season_length, s.metrics, s.standard)
@@ -191,7 +191,8 @@ def _fit_leak(recipe: TrainJob, arrays: SeriesArrays, seed: int) -> LeakReport:
     longest = recipe.until.series[np.argsort(-arrays.n_observed(recipe.until), kind="stable")[:LEAK_SAMPLE]]
     which = np.sort(longest).tolist()
     until, inner = (take_origins(o, arrays, which) for o in (recipe.until, recipe.inner))
-    few = replace(recipe.settings, training=replace(recipe.settings.training, max_steps=LEAK_STEPS, valid_every=None))
+    steps = replace(recipe.settings.training, max_steps=LEAK_STEPS, valid_every=None)
+    few = replace(recipe.settings, n_seeds=1, training=steps)  # what another seed would read is the same
 
     def fit(given: SeriesArrays) -> tuple[Forecaster, float]:
         known = as_of(given, until)
@@ -223,6 +224,12 @@ def _detail(job: DetailJob) -> StageResult:
 def arrays_of(dataset: Dataset) -> SeriesArrays:
     """The arrays of a dataset; a process that does several jobs on one dataset reads it once."""
     return _arrays(str(dataset.folder), dataset.version, json.dumps(dataset.reading.to_dict(), sort_keys=True))
+
+
+@lru_cache(maxsize=1)
+def _forecaster(state: Path, device: str, workers: int, memory: Path) -> Forecaster:
+    """A saved forecaster; a process that forecasts many cutoffs with one loads it once."""
+    return load_forecaster(state, device, workers, memory)
 
 
 @lru_cache(maxsize=1)
