@@ -1,12 +1,13 @@
 # make run    sets up .venv and runs the shipped pipeline      make test        everything fast: lint, types, tests
 # make ci     what .ci/run runs                                 make test-slow   kills, servers, browsers
+# make benchmark [DATA=DIR] [QUICK=1]   every benchmark and one table, workspace/benchmarks.md
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export DO_NOT_TRACK := true
 
-.PHONY: run test test-slow lint types format install clean
+.PHONY: run test test-slow benchmark lint types format install clean
 run: install
 	$(BIN)/forecast run configs/fertility.yaml
 
@@ -29,6 +30,9 @@ test: lint types
 
 test-slow: install
 	$(BIN)/python -m pytest -m slow --numprocesses 2 --dist loadfile
+
+benchmark: install
+	$(BIN)/python -m tests.benchmarks.run_all $(if $(DATA),--data $(DATA)) $(if $(QUICK),--quick)
 
 format: install
 	$(BIN)/ruff check --fix .

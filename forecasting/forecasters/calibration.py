@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from forecasting.forecasters.protocol import Forecast, Task
-from forecasting.forecasters.validation import naive_error
+from forecasting.forecasters.validation import naive_errors
 from forecasting.series.arrays import FloatArray, Origins, SeriesArrays
 
 LEAST = 40  # residuals of a step; with fewer the outer quantiles would be the extremes of a handful of cutoffs
@@ -72,5 +72,4 @@ def fit_calibration(forecast: Forecast, arrays: SeriesArrays, origins: Origins, 
 
 def units(arrays: SeriesArrays, origins: Origins, task: Task) -> FloatArray:
     """The seasonal naive error of the history before each origin, NaN or 0 where it has none; (O,)."""
-    pairs = zip(origins.series, origins.row, strict=True)
-    return np.array([naive_error(arrays.history(int(s), int(r)), task.season_length) for s, r in pairs])
+    return naive_errors(arrays, origins, task.season_length)

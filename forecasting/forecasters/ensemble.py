@@ -152,6 +152,8 @@ def load(folder: Path, state: dict[str, Any], device: str = "cpu") -> EnsembleFo
 
 def _median(forecasts: Sequence[Forecast], task: Task, n_origins: int) -> Forecast:
     """Median over the members that serve an origin; the mean of the two middle ones where their number is even."""
+    if len(forecasts) == 1:
+        return forecasts[0]
     combined = failed_forecast(n_origins, task, "")
     served = np.array([[reason is None for reason in f.failed] for f in forecasts])  # (members, O)
     able = np.flatnonzero(served.any(axis=0))

@@ -210,15 +210,11 @@ class RecurrentForecaster:
         """Put a batch of quantiles (B, H, Q) in its place."""
         if self.task.non_negative:
             quantiles = np.maximum(quantiles, 0.0)
-        finite = np.asarray(np.isfinite(quantiles).all(axis=(1, 2)))
-        for i, o in enumerate(part):
-            if finite[i] and usable[i]:
-                forecast.quantiles[o], forecast.failed[o] = quantiles[i], None
-                forecast.y_hat[o] = quantiles[i][:, self.task.quantile_levels.index(0.5)]
-            else:
-                forecast.failed[o] = (
-                    "no finite forecast" if usable[i] else "no y in the window that the network can use"
-                )
+        good = np.isfinite(quantiles).all(axis=(1, 2)) & usable
+        forecast.quantiles[part[good]], forecast.failed[part[good]] = quantiles[good], None
+        forecast.y_hat[part[good]] = quantiles[good][..., self.task.quantile_levels.index(0.5)]
+        forecast.failed[part[~good & usable]] = "no finite forecast"
+        forecast.failed[part[~usable]] = "no y in the window that the network can use"
 
 
 def load(folder: Path, device: str = "cpu") -> RecurrentForecaster:

@@ -18,7 +18,7 @@ from forecasting.models.cells import Recurrence
 from forecasting.models.network import Network, Taught
 from forecasting.models.shape import NetworkShape
 from forecasting.models.topologies import topology_of
-from forecasting.series.arrays import IntArray, Origins, SeriesArrays
+from forecasting.series.arrays import FloatArray, IntArray, Origins, SeriesArrays
 from forecasting.training.losses import Judged, default_loss, loss_of, mase
 from forecasting.training.probe import Probe
 from forecasting.windows.gather import gather, gather_targets
@@ -57,7 +57,7 @@ class TrainingStep:
         self.judge = loss_of(settings.loss or default_loss(settings.head)).value
         self.levels = task.quantile_levels
         # Only the mase loss reads it, and finding it takes a pass over all histories.
-        errors = naive_errors(arrays, limit, task.season_length) if self.judge is mase else np.ones(len(limit))
+        errors = np.ones(len(limit)) if self.judge is not mase else _errors_until(arrays, limit, task.season_length)
         self.naive_error = torch.from_numpy(errors).to(panel.device)
         encoder = encoder_of(network)
         if encoder is not None:
@@ -116,6 +116,13 @@ def encoder_of(network: Network) -> Recurrence | None:
     """What reads the context step by step, under this name in every topology that does so."""
     encoder = getattr(network.topology, "encoder", None)
     return encoder if isinstance(encoder, Recurrence) else None
+
+
+def _errors_until(arrays: SeriesArrays, limit: IntArray, season_length: int) -> FloatArray:
+    """The seasonal naive error of each series up to its row `limit`, NaN where that is -1; (S,)."""
+    errors, known = np.full(len(limit), np.nan), np.flatnonzero(limit >= 0)
+    errors[known] = naive_errors(arrays, Origins(known, limit[known], np.zeros_like(known)), season_length)
+    return errors
 
 
 def training_limit(arrays: SeriesArrays, until: Origins, inner: Origins) -> IntArray:

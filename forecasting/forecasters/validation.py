@@ -17,6 +17,7 @@ from forecasting.windows.reading import read_actual
 MOST_PATHS = 50  # of an origin where steps are drawn one by one; an eighth of the origins then
 MOST_ORIGINS = 4096  # enough for a stable mean; more would cost more than the steps between two looks
 _CHUNK = 512
+_VALUES = 1 << 20  # of histories that are looked at together
 
 
 class Validation:
@@ -36,12 +37,7 @@ class Validation:
         most = MOST_ORIGINS // 8 if draws else MOST_ORIGINS
         stride = -(-len(inner) // most)
         inner = inner.take(slice(None, None, max(1, stride)))
-        unit = np.array(
-            [
-                naive_error(arrays.history(s, r), task.season_length)
-                for s, r in zip(inner.series, inner.row, strict=True)
-            ]
-        )
+        unit = naive_errors(arrays, inner, task.season_length)
         scored = np.isfinite(unit) & (unit > 0)
         inner, unit = inner.take(scored), unit[scored]
         self.forecasting, self.device = forecasting, forecasting.panel.device
@@ -73,17 +69,38 @@ class Validation:
         return masked_mean(errors, mask), int(mask.sum())
 
 
-def naive_errors(arrays: SeriesArrays, limit: IntArray, season_length: int) -> FloatArray:
-    """`naive_error` of each series up to its row `limit`, NaN where that is -1; (S,)."""
-    errors = np.full(arrays.n_series, np.nan)
-    for s in np.flatnonzero(limit >= 0):
-        errors[s] = naive_error(arrays.history(int(s), int(limit[s])), season_length)
+def naive_errors(arrays: SeriesArrays, origins: Origins, season_length: int) -> FloatArray:
+    """Mean |y_t - y_{t-m}| of the history before each origin, m = 1 where it is no longer than a season; (O,).
+
+    NaN where it has one value. Histories of one length are taken together, and each mean is that of its own values alone.
+    """
+    errors = np.full(len(origins), np.nan)
+    lengths = origins.row + 1 - arrays.offsets[origins.series]
+    order = np.argsort(lengths, kind="stable")
+    for same in np.split(order, np.flatnonzero(np.diff(lengths[order])) + 1) if len(order) else []:
+        length = int(lengths[same[0]])
+        at_once = max(1, _VALUES // length)
+        for begin in range(0, len(same), at_once):
+            part = same[begin : begin + at_once]
+            errors[part] = _errors_of(_histories(arrays, origins.row[part], length), season_length)
     return errors
 
 
-def naive_error(history: FloatArray, season_length: int) -> float:
-    """Mean |y_t - y_{t-m}| of a history, m = 1 where it is no longer than a season; NaN where it has one value."""
-    lag = season_length if len(history) > season_length else 1
-    changes = np.abs(history[lag:] - history[:-lag])
-    changes = changes[np.isfinite(changes)]
-    return float(changes.mean()) if len(changes) else float("nan")
+def _histories(arrays: SeriesArrays, row: IntArray, length: int) -> FloatArray:
+    """The last `length` values as known at each row; (rows, length)."""
+    rows = row[:, None] - np.arange(length - 1, -1, -1)
+    values: FloatArray = np.where(arrays.next_observed[rows] <= row[:, None], arrays.full[rows], arrays.causal[rows])
+    return values
+
+
+def _errors_of(histories: FloatArray, season_length: int) -> FloatArray:
+    lag = season_length if histories.shape[1] > season_length else 1
+    changes = np.abs(histories[:, lag:] - histories[:, :-lag])
+    finite = np.isfinite(changes)
+    errors = np.full(len(changes), np.nan)
+    whole = finite.all(axis=1) & (changes.shape[1] > 0)
+    if whole.any():
+        errors[whole] = changes[whole].mean(axis=1)
+    for i in np.flatnonzero(~whole & finite.any(axis=1)):
+        errors[i] = changes[i][finite[i]].mean()
+    return errors

@@ -1,28 +1,36 @@
-"""Batch prediction: forecasts of every series from one origin, published to the forecasts table in one commit.
+"""Batch prediction: a saved forecaster and parts of the series come in, files of forecasts go out, a file for each part.
 
-Comes in: a fitted forecaster, the arrays, the origins. Goes out: a Delta commit that replaces exactly these cutoffs, with the
-lineage of each row. A series that the forecaster cannot serve gets the fallback's forecast, named in its rows; too many of
-those and nothing is published.
+So memory is bounded by a part, however many series there are; and where much is left after the first part, processes of one
+thread each take the others. A series that the forecaster cannot serve gets the fallback's forecast, named in its rows. How
+the series are cut into parts follows from the data alone, so nothing of this changes a bit.
 """
 
-from dataclasses import dataclass
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 
 import polars as pl
-from deltalake import DeltaTable, write_deltalake
-from deltalake.exceptions import CommitFailedError
 
-from forecasting.errors import InputError, LimitError, LockedError, unknown
+from forecasting.errors import InputError, LimitError, unknown
 from forecasting.forecasters.baselines import BASELINES
+from forecasting.forecasters.catalog import load_forecaster, read_state
 from forecasting.forecasters.fallback import forecast_with_fallback
+from forecasting.forecasters.local import LocalForecaster
 from forecasting.forecasters.protocol import Forecaster, Progress, to_frame
-from forecasting.schema import CUTOFF, DS, FALLBACK, UNIQUE_ID, PublishedTable, check
-from forecasting.series.arrays import Origins, SeriesArrays
-from forecasting.series.store import digest_of
-from forecasting.series.unlearnable import Reasons
+from forecasting.operations.publishing import GENERATED_AT, ForecastFile
+from forecasting.processes import run_jobs
+from forecasting.schema import CUTOFF, DS, FALLBACK, UNIQUE_ID, ForecastTable, PublishedTable, check
+from forecasting.series.arrays import Origins, SeriesArrays, require_future
+from forecasting.series.cutoffs import last_origins, no_such_origin, rows_at
+from forecasting.series.parts import Part, Parts
+from forecasting.series.unlearnable import unknown_ahead
 
-LINEAGE = ["model", "model_name", "model_version", "model_digest", "run_id", "dataset_version", "generated_at"]
+_NETWORKS = ("ensemble", "recurrent")  # one thread each; baselines bring processes of their own
+_START_SECONDS = 10.0  # of work that processes must save before they are started: they import for some seconds first
+_NAMED = 20  # series of a part that are named where the fallback served them
 
 
 @dataclass(frozen=True)
@@ -51,101 +59,132 @@ class Lineage:
     model_digest: str
     run_id: str
     dataset_version: int
+    generated_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
 @dataclass(frozen=True)
-class Published:
-    """What a publish did: `changed` is false where the table held the same rows already."""
+class Request:
+    """What is asked of a saved forecaster: `state` is its folder, `digest` that of its files; `origin` null: the newest.
 
-    version: int
-    digest: str
-    n_rows: int
-    n_series: int
-    n_fallback: int
-    changed: bool
-
-
-def forecast_batch(
-    forecaster: Forecaster,
-    settings: PredictionSettings,
-    arrays: SeriesArrays,
-    origins: Origins,
-    on_progress: Progress,
-    declined: Reasons | None = None,
-) -> pl.DataFrame:
-    """ForecastTable rows of all origins; raises LimitError where too many series fell back. `declined` (O,): of which origins
-    the forecaster is not asked, and why.
+    `drops`: known-future covariates may end early, and a network is not asked where they do. Rows of the PublishedTable with
+    `lineage`, else of the ForecastTable with the `model`.
     """
-    forecast = forecast_with_fallback(forecaster, settings.fallback, arrays, origins, on_progress, declined)
-    n_fallback = sum(reason is not None for reason in forecast.fallback)
-    if n_fallback > settings.max_fallback * max(len(origins), 1):
-        raise LimitError(
-            f"at most {settings.max_fallback:.0%} of the series may fall back, got {n_fallback} of {len(origins)}: nothing was "
-            "published; look at the reasons in the summary or set prediction.max_fallback"
-        )
-    return to_frame(forecast, arrays, origins, forecaster.task)
+
+    state: Path
+    digest: str
+    settings: PredictionSettings
+    model: str
+    device: str = "cpu"
+    workers: int = 1
+    memory: Path | None = None
+    origin: str | None = None
+    drops: bool = False
+    lineage: Lineage | None = None
 
 
-def with_lineage(frame: pl.DataFrame, lineage: Lineage) -> pl.DataFrame:
-    """`frame` as PublishedTable rows."""
-    values = {**lineage.__dict__, "generated_at": datetime.now(UTC)}
-    columns = [pl.lit(values[name]).alias(name) for name in LINEAGE]
-    typed = frame.with_columns(columns).with_columns(
-        pl.col("dataset_version").cast(pl.Int64), pl.col("generated_at").cast(pl.Datetime("us", "UTC"))
+@dataclass(frozen=True)
+class Job:
+    """One part."""
+
+    request: Request
+    part: Part
+    file: Path
+
+
+def forecast_parts(request: Request, parts: Parts, folder: Path, on_progress: Progress) -> list[ForecastFile]:
+    """Files below `folder`, in the order of the parts; progress counts series.
+
+    Raises InputError where no series has the origin or a known-future covariate is missing over its horizon, and LimitError
+    where too many series fell back.
+    """
+    jobs = [Job(request, part, folder / f"{number:05d}.parquet") for number, part in enumerate(parts.parts)]
+    began = time.perf_counter()
+    found = _run(jobs[:1], 1, 0, parts, on_progress)
+    expected = (time.perf_counter() - began) * (parts.n_series / parts.parts[0].n_series - 1)
+    workers = _workers(request, expected, len(jobs) - 1)
+    found += _run(jobs[1:], workers, parts.parts[0].n_series, parts, on_progress)
+    files = [file for file in found if file is not None]
+    if not files:
+        raise no_such_origin(str(request.origin), parts.oldest, parts.newest)
+    _require_few_fallbacks(files, request.settings)
+    return files
+
+
+def _workers(request: Request, expected_seconds: float, n_jobs: int) -> int:
+    """How many processes share the rest: as many as may, where that saves more than starting them costs."""
+    workers = min(request.workers, n_jobs)
+    if workers < 2 or request.device != "cpu" or read_state(request.state)["kind"] not in _NETWORKS:
+        return 1
+    return workers if expected_seconds * (1 - 1 / workers) > _START_SECONDS else 1
+
+
+def _run(
+    jobs: Sequence[Job], workers: int, before: int, parts: Parts, on_progress: Progress
+) -> list[ForecastFile | None]:
+    done = [0.0] * len(jobs)
+
+    def tell(index: int, now: int, total: int, text: str) -> None:
+        done[index] = jobs[index].part.n_series * now / max(total, 1)
+        on_progress(before + int(sum(done)), parts.n_series, text)
+
+    return run_jobs(forecast_part, jobs, workers, on_progress=tell)
+
+
+def forecast_part(job: Job, on_progress: Progress) -> ForecastFile | None:
+    """Forecast the series of one part and write them; None where none of them has the origin."""
+    request, arrays = job.request, job.part.arrays()
+    forecaster = _loaded(request.state, request.digest, request.device, request.workers, request.memory)
+    align, horizon = job.part.dataset.reading.align, forecaster.task.horizon
+    origins = last_origins(arrays, align) if request.origin is None else rows_at(arrays, request.origin)
+    if not len(origins):
+        return None
+    if not request.drops:
+        require_future(arrays, origins, horizon)
+    reads_covariates = not isinstance(forecaster, LocalForecaster)
+    declined = unknown_ahead(arrays, origins, horizon) if request.drops and reads_covariates else None
+    forecast = forecast_with_fallback(forecaster, request.settings.fallback, arrays, origins, on_progress, declined)
+    rows = _typed(to_frame(forecast, arrays, origins, forecaster.task), request)
+    rows.write_parquet(job.file, compression="zstd", compression_level=1)
+    return _described(rows, job.file, arrays, origins)
+
+
+def _described(rows: pl.DataFrame, file: Path, arrays: SeriesArrays, origins: Origins) -> ForecastFile:
+    fallbacks = rows.filter(pl.col(FALLBACK).is_not_null()).unique(UNIQUE_ID).sort(UNIQUE_ID)
+    ids = rows[UNIQUE_ID]
+    cutoffs = arrays.ds.gather(origins.row)
+    return ForecastFile(
+        file,
+        rows.height,
+        len(origins),
+        ids[0],
+        ids[-1],
+        (cutoffs.min(), cutoffs.max()),
+        fallbacks.height,
+        fallbacks.head(_NAMED).select(UNIQUE_ID, FALLBACK).rows(),
+    )
+
+
+def _typed(frame: pl.DataFrame, request: Request) -> pl.DataFrame:
+    """`frame` as the rows that were asked for."""
+    if request.lineage is None:
+        return check(ForecastTable, frame.with_columns(model=pl.lit(request.model)), [UNIQUE_ID, CUTOFF, DS])
+    values = {name: pl.lit(value).alias(name) for name, value in vars(request.lineage).items()}
+    typed = frame.with_columns(values.values()).with_columns(
+        pl.col("dataset_version").cast(pl.Int64), pl.col(GENERATED_AT).cast(pl.Datetime("us", "UTC"))
     )
     return check(PublishedTable, typed, [UNIQUE_ID, CUTOFF, DS])
 
 
-def read_published(table: Path, cutoffs: pl.Series | None = None) -> pl.DataFrame | None:
-    """Published rows, of the given cutoffs or all; None before the first publish."""
-    if not DeltaTable.is_deltatable(str(table)):
-        return None
-    rows = pl.scan_delta(str(table))
-    return (rows if cutoffs is None else rows.filter(pl.col(CUTOFF).is_in(cutoffs.unique().implode()))).collect()
+def _require_few_fallbacks(files: Sequence[ForecastFile], settings: PredictionSettings) -> None:
+    n_fallback, n_series = sum(file.n_fallback for file in files), sum(file.n_series for file in files)
+    if n_fallback > settings.max_fallback * n_series:
+        raise LimitError(
+            f"at most {settings.max_fallback:.0%} of the series may fall back, got {n_fallback} of {n_series}: nothing was "
+            "published; look at the reasons in the summary or set prediction.max_fallback"
+        )
 
 
-def publish(table: Path, frame: pl.DataFrame) -> Published:
-    """Put PublishedTable rows into the table: each (series, cutoff) in `frame` is replaced, in one commit.
-
-    The same rows again (lineage's time aside) make no new version. Of two writers one wins; the other finds the same rows and
-    is done, or raises LockedError.
-    """
-    digest = digest_of(frame, exclude=["generated_at"])
-    present = read_published(table, frame[CUTOFF])
-    n_fallback = frame.filter(pl.col(FALLBACK).is_not_null())[UNIQUE_ID].n_unique()
-    counts = (frame.height, frame[UNIQUE_ID].n_unique(), n_fallback)
-    if present is None:
-        table.mkdir(parents=True, exist_ok=True)
-        _commit(table, frame, None)
-        return Published(DeltaTable(str(table)).version(), digest, *counts, changed=True)
-    pairs = frame.select(UNIQUE_ID, CUTOFF).unique()
-    replaced = present.join(pairs, on=[UNIQUE_ID, CUTOFF], how="semi")
-    same = replaced.height and digest_of(replaced.select(frame.columns), exclude=["generated_at"]) == digest
-    if not same:
-        # Other series' forecasts from the same cutoffs (cutoffs differ by series where they are counted from each one's end) stay.
-        kept = present.join(pairs, on=[UNIQUE_ID, CUTOFF], how="anti")
-        rows = pl.concat([frame, kept], how="diagonal").sort(UNIQUE_ID, CUTOFF, DS)
-        _commit(table, rows, rows[CUTOFF].unique().sort())
-    return Published(DeltaTable(str(table)).version(), digest, *counts, changed=not same)
-
-
-def _commit(table: Path, rows: pl.DataFrame, cutoffs: pl.Series | None) -> None:
-    try:
-        if cutoffs is None:
-            write_deltalake(str(table), rows.to_arrow(), mode="error")
-        else:
-            predicate = f"{CUTOFF} IN ({', '.join(map(_literal, cutoffs))})"
-            write_deltalake(str(table), rows.to_arrow(), mode="overwrite", predicate=predicate, schema_mode="merge")
-    except (CommitFailedError, FileExistsError) as error:
-        raise LockedError(
-            f"one writer at a time may publish to {table.name}, another one committed first: run predict again"
-        ) from error
-
-
-def _literal(value: object) -> str:
-    """A cutoff as SQL: ours are integers, dates and UTC time stamps, never text from the data."""
-    if isinstance(value, int):
-        return str(value)
-    if isinstance(value, datetime):
-        return f"TIMESTAMP '{value.isoformat()}'"
-    return f"DATE '{value}'"
+@lru_cache(maxsize=1)
+def _loaded(state: Path, digest: str, device: str, workers: int, memory: Path | None) -> Forecaster:  # noqa: ARG001
+    """The forecaster in `state`, read once for all parts of a process; another digest is another forecaster."""
+    return load_forecaster(state, device, workers, memory)

@@ -1,6 +1,7 @@
 """The served side: the champion's forecasts published from an origin, forecasts of any fitted model, and monitoring."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,18 +11,17 @@ import polars as pl
 from forecasting.config import Config
 from forecasting.errors import InputError
 from forecasting.forecasters.catalog import load_forecaster, state_digest
-from forecasting.forecasters.local import LocalForecaster
-from forecasting.forecasters.protocol import Forecaster
-from forecasting.operations.prediction import Lineage, forecast_batch, publish, with_lineage
+from forecasting.operations.prediction import Lineage, Request, forecast_parts
+from forecasting.operations.publishing import ForecastFile, publish
 from forecasting.operations.sampling import sample_rows
 from forecasting.pipeline.paths import Paths
 from forecasting.pipeline.reporter import listening
 from forecasting.processes import workers_of
-from forecasting.schema import FALLBACK, UNIQUE_ID
 from forecasting.series.arrays import Origins, SeriesArrays, require_future
 from forecasting.series.cutoffs import last_origins, origins_at
 from forecasting.series.dataset import Dataset
-from forecasting.series.unlearnable import Reasons, unknown_ahead
+from forecasting.series.draft import draft_folder
+from forecasting.series.parts import parts_of
 from forecasting.tracking.digests import SERVING
 from forecasting.training.devices import resolve
 
@@ -52,36 +52,29 @@ def predict_champion(
 ) -> dict[str, Any]:
     """Resolve the champion once, forecast every series from its newest origin (or `origin`), publish in one commit."""
     pointer = champion_of(paths)
-    device, workers = str(resolve(config.device)), workers_of(config.workers)
-    forecaster = load_forecaster(Path(pointer["folder"]), device, workers, paths.memory)
-    drops = config.data.covariates.missing_future == "drop"
-    arrays = (_as_fitted(config, dataset, Path(pointer["folder"])) if drops else dataset).arrays()
-    origins = origins_of(arrays, dataset.reading.align, origin)
-    if not drops:
-        require_future(arrays, origins, config.task.horizon)
-    reads_covariates = not isinstance(forecaster, LocalForecaster)
-    declined = unknown_ahead(arrays, origins, config.task.horizon) if drops and reads_covariates else None
-    frame = _forecast(config, forecaster, arrays, origins, declined)
+    state, drops = Path(pointer["folder"]), config.data.covariates.missing_future == "drop"
     lineage = Lineage(
         pointer["model"], config.name, str(pointer["version"]), pointer["digest"], pointer["run_id"], dataset.version
     )
-    rows = with_lineage(frame, lineage)
-    if output is not None:
-        rows.write_parquet(output)
-    fallbacks = rows.filter(pl.col(FALLBACK).is_not_null()).unique(UNIQUE_ID).sort(UNIQUE_ID)
-    summary = {
-        "model": pointer["model"],
-        "model_version": pointer["version"],
-        "cutoff": str(rows["cutoff"].max()),
-        "n_series": rows[UNIQUE_ID].n_unique(),
-        "n_rows": rows.height,
-        "n_fallback": fallbacks.height,
-        "fallbacks": dict(fallbacks.head(20).select(UNIQUE_ID, FALLBACK).iter_rows()),
-        "table": str(paths.table("forecasts")),
-    }
-    if dry_run:
-        return summary | {"changed": False, "digest": None, "dry_run": True}
-    done = publish(paths.table("forecasts"), rows)
+    request = _request(config, paths, pointer["model"], state, origin)
+    request = replace(request, digest=pointer["digest"], drops=drops, lineage=lineage)
+    with draft_folder(paths.root) as folder:
+        files = _forecast(request, _as_fitted(config, dataset, state) if drops else dataset, folder)
+        if output is not None:
+            _write(output, files)
+        summary = {
+            "model": pointer["model"],
+            "model_version": pointer["version"],
+            "cutoff": str(max(file.cutoffs[1] for file in files)),
+            "n_series": sum(file.n_series for file in files),
+            "n_rows": sum(file.n_rows for file in files),
+            "n_fallback": sum(file.n_fallback for file in files),
+            "fallbacks": dict([named for file in files for named in file.fallbacks][:20]),
+            "table": str(paths.table("forecasts")),
+        }
+        if dry_run:
+            return summary | {"changed": False, "digest": None, "dry_run": True}
+        done = publish(paths.table("forecasts"), files)
     return summary | {"changed": done.changed, "digest": done.digest, "table_version": done.version, "run_id": run_id}
 
 
@@ -94,20 +87,21 @@ def _as_fitted(config: Config, dataset: Dataset, state: Path) -> Dataset:
 
 def predict_states(
     config: Config, dataset: Dataset, states: dict[str, Path], origin: str | None, output: Path | None
-) -> pl.DataFrame:
-    """Forecasts of named states (folders), not published: for a look at evaluated versions, or to score them elsewhere."""
-    arrays = dataset.arrays()
-    origins = origins_of(arrays, dataset.reading.align, origin)
-    require_future(arrays, origins, config.task.horizon)
-    device, workers = str(resolve(config.device)), workers_of(config.workers)
-    frames = []
-    for name, folder in states.items():
-        forecaster = load_forecaster(folder, device, workers, Paths(config.workspace, config.name).memory)
-        frames.append(_forecast(config, forecaster, arrays, origins).with_columns(model=pl.lit(name)))
-    rows = pl.concat(frames)
-    if output is not None:
-        rows.write_parquet(output)
-    return rows
+) -> dict[str, int]:
+    """Forecasts of named states (folders), not published: for a look at evaluated versions, or to score them elsewhere.
+
+    Goes out: how many rows and series; the rows are written to `output` (Parquet).
+    """
+    paths, files = Paths(config.workspace, config.name), []
+    with draft_folder(paths.root) as folder:
+        for number, (name, state) in enumerate(states.items()):
+            place = folder / str(number)
+            place.mkdir()
+            files += _forecast(_request(config, paths, name, state, origin), dataset, place)
+        if output is not None:
+            _write(output, files)
+    n_series = sum(file.n_series for file in files) // len(states)  # the fallback leaves none out
+    return {"n_rows": sum(file.n_rows for file in files), "n_series": n_series}
 
 
 def predict_paths(
@@ -134,15 +128,28 @@ def origins_of(arrays: SeriesArrays, align: str, origin: str | None) -> Origins:
     return last_origins(arrays, align) if origin is None else origins_at(arrays, origin)
 
 
-def _forecast(
-    config: Config, forecaster: Forecaster, arrays: SeriesArrays, origins: Origins, declined: Reasons | None = None
-) -> pl.DataFrame:
-    tell = listening().progress
-    return forecast_batch(
-        forecaster,
+def _request(config: Config, paths: Paths, model: str, state: Path, origin: str | None) -> Request:
+    return Request(
+        state,
+        state_digest(state),
         config.prediction,
-        arrays,
-        origins,
-        lambda done, total, text: tell(f"forecast {forecaster.name}", done, total, text),
-        declined,
+        model,
+        device=str(resolve(config.device)),
+        workers=workers_of(config.workers),
+        memory=paths.memory,
+        origin=origin,
     )
+
+
+def _forecast(request: Request, dataset: Dataset, folder: Path) -> list[ForecastFile]:
+    tell = listening().progress
+    return forecast_parts(
+        request,
+        parts_of(dataset),
+        folder,
+        lambda done, total, text: tell(f"forecast {request.model}", done, total, text),
+    )
+
+
+def _write(output: Path, files: Sequence[ForecastFile]) -> None:
+    pl.scan_parquet([file.path for file in files]).sink_parquet(output)

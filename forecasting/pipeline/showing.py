@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from forecasting.operations.prediction import read_published
+from forecasting.operations.publishing import scan_published
 from forecasting.operations.report import ReportData, write_report
 from forecasting.schema import CUTOFF, UNIQUE_ID
 from forecasting.stages import write_json
@@ -67,5 +67,5 @@ def write_run_report(run: "Run") -> dict[str, Any]:
 
 
 def _published(run: "Run") -> int:
-    table = read_published(run.paths.table("forecasts"))
-    return 0 if table is None else table.height
+    rows = scan_published(run.paths.table("forecasts"))
+    return 0 if rows is None else int(rows.select(pl.len()).collect().item())

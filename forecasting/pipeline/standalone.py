@@ -8,7 +8,7 @@ import polars as pl
 from forecasting.config import Config
 from forecasting.errors import AlertError, InputError, unknown
 from forecasting.operations.monitoring import realised
-from forecasting.operations.prediction import read_published
+from forecasting.operations.publishing import read_published
 from forecasting.pipeline import ingestion, tables
 from forecasting.pipeline.opening import open_run
 from forecasting.pipeline.paths import Paths
@@ -104,13 +104,8 @@ def predict(
             )
             return run.summary() | {"predict": summary}
         states = _states(run, config, forecaster, model)
-        rows = predict_states(config, run.dataset, states, origin, output)
-        told = {
-            "models": sorted(states),
-            "n_rows": rows.height,
-            "n_series": rows[UNIQUE_ID].n_unique(),
-            "published": False,
-        }
+        counts = predict_states(config, run.dataset, states, origin, output)
+        told = {"models": sorted(states), **counts, "published": False}
         return run.summary() | {"predict": told | {"output": str(output) if output else None}}
 
 

@@ -17,7 +17,8 @@ from forecasting.freq import Frequency
 from forecasting.schema import DS, UNIQUE_ID, Y
 from forecasting.series.calendar import calendar_covariates
 from forecasting.series.filling import fill_gaps, next_observed_rows
-from forecasting.series.layout import floats, place, scatter, static_values, texts
+from forecasting.series.layout import Span, floats, place, scatter, static_values, texts
+from forecasting.series.order import is_sorted
 
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
@@ -70,6 +71,7 @@ class SeriesArrays:
     fill: str = "interpolate"  # how `full` and `causal` were made from y
     season_length: int = 1
     max_gap: int | None = None  # longest run of periods without y that counts as history; null: any
+    rows_beyond: int | None = None  # of every series behind the newest y of all; null: it is the newest of these series
 
     @property
     def n_series(self) -> int:
@@ -109,13 +111,14 @@ class Observed(NamedTuple):
 
 def observed(y: FloatArray, offsets: IntArray, fill: str, season_length: int) -> Observed:
     """Fills and counts of S series laid end to end; y (N,), offsets (S+1,)."""
-    full, causal = fill_gaps(y, offsets, fill, season_length)
-    counts = np.concatenate([[0], np.cumsum(~np.isnan(y))])
+    following, missing = next_observed_rows(y, offsets), np.isnan(y)
+    full, causal = fill_gaps(y, offsets, fill, season_length, following)
+    counts = np.concatenate([[0], np.cumsum(~missing)])
     starts = np.repeat(offsets[:-1], np.diff(offsets))
-    rows = np.where(np.isnan(y), -1, np.arange(len(y)))
+    rows = np.where(missing, -1, np.arange(len(y)))
     newest = np.maximum.reduceat(rows, offsets[:-1]) if len(y) else offsets[:-1]
     last = np.where(newest >= offsets[:-1], newest, offsets[:-1] - 1)
-    return Observed(full, causal, next_observed_rows(y, offsets), counts[1:] - counts[starts], last)
+    return Observed(full, causal, following, counts[1:] - counts[starts], last)
 
 
 def default_align(dtype: pl.DataType) -> Align:
@@ -137,19 +140,20 @@ def to_arrays(
     country: str | None,
     timezone: str | None,
     max_gap: int | None = None,
+    span: Span | None = None,
 ) -> SeriesArrays:
     """The series table as arrays, series sorted by id, each from its first observed y to `horizon` rows beyond its end.
 
     The end is its own last observed y (align series_end) or the newest observed `ds` of any series (calendar); null:
-    `default_align`. Missing periods become unobserved rows; series without observed y are left out. Raises InputError
-    where nothing is observed, two rows lie in one period, or the periods are out of all proportion to the rows.
+    `default_align`. Missing periods become unobserved rows; series without observed y are left out. With `span` these
+    are some series of a larger table, and their arrays those of the whole table, cut. Raises InputError where nothing is observed, two rows lie in one period, or the periods are out of all proportion to the rows.
     """
-    frame = frame.sort(UNIQUE_ID, DS)
+    frame = frame if is_sorted(frame) else frame.sort(UNIQUE_ID, DS)
     dtype = frame.schema[DS]
     freq = freq.of_type(dtype)
-    rows = place(frame, freq, horizon, align or default_align(dtype))
+    rows = place(frame, freq, horizon, align or default_align(dtype), None if span is None else span.newest)
     N = len(rows.ordinal)
-    phase = freq.phase(frame[DS])
+    phase = freq.phase(frame[DS]) if span is None else span.phase
     ds = pl.DataFrame({"o": rows.ordinal}).select(freq.at(pl.col("o"), phase, dtype).alias(DS)).to_series()
     y = scatter(frame, [Y], rows, N)[:, 0]
     features, titles = calendar_covariates(ds, calendar, country, timezone)
@@ -175,6 +179,7 @@ def to_arrays(
         fill=fill,
         season_length=season_length,
         max_gap=max_gap,
+        rows_beyond=None if span is None else horizon,
     )
 
 

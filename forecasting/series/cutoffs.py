@@ -196,19 +196,27 @@ def origins_at(arrays: SeriesArrays, ds: Stamp) -> Origins:
 
     Raises InputError where no series has such a row.
     """
+    origins = rows_at(arrays, ds)
+    if not len(origins):
+        ends = arrays.offsets[1:] - 1 - _trailing(arrays)
+        raise no_such_origin(ds, arrays.ds.min(), arrays.ds.gather(ends[ends >= 0]).max())
+    return origins
+
+
+def no_such_origin(ds: Stamp, oldest: object, newest: object) -> InputError:
+    """The error of an origin that no series has, where origins lie from `oldest` to `newest`."""
+    return InputError(f"an origin must be a ds of some series, got {ds}: choose one from {oldest!s} to {newest!s}")
+
+
+def rows_at(arrays: SeriesArrays, ds: Stamp) -> Origins:
+    """As `origins_at`, also where there is none; raises InputError for a stamp that is none."""
     value = _stamp(ds, arrays.ds.dtype)
     found = np.flatnonzero((arrays.ds == value).to_numpy())
     series = np.searchsorted(arrays.offsets, found, side="right") - 1
     newest = arrays.offsets[1:] - 1 - _trailing(arrays)
     rows = np.full(arrays.n_series, -1)
     rows[series] = np.where(found <= newest[series], found, -1)
-    origins = _kept(arrays, np.arange(arrays.n_series), rows, np.zeros_like(rows))
-    if not len(origins):
-        raise InputError(
-            f"an origin must be a ds of some series, got {ds}: choose one from {arrays.ds.min()!s} to "
-            f"{arrays.ds.gather(newest[newest >= 0]).max()!s}"
-        )
-    return origins
+    return _kept(arrays, np.arange(arrays.n_series), rows, np.zeros_like(rows))
 
 
 def _rolled(
@@ -278,6 +286,8 @@ def _end_rows(arrays: SeriesArrays, align: str | None) -> IntArray:
 
 def _trailing(arrays: SeriesArrays) -> int:
     """Rows after the newest observed y that every series has: the horizon the arrays were built for."""
+    if arrays.rows_beyond is not None:
+        return arrays.rows_beyond
     return int((arrays.offsets[1:] - 1 - arrays.last_observed).min(initial=np.iinfo(np.int64).max))
 
 

@@ -6,8 +6,9 @@ from typing import Any
 
 import polars as pl
 
-from forecasting.freq import parse_freq
+from forecasting.freq import Frequency, parse_freq
 from forecasting.series.arrays import SeriesArrays, to_arrays
+from forecasting.series.layout import Span
 from forecasting.series.store import SeriesStore
 
 
@@ -32,6 +33,29 @@ class Reading:
         """As JSON."""
         return asdict(self)
 
+    def frequency(self) -> Frequency:
+        """The step of the grid."""
+        return parse_freq(int(self.freq) if self.freq.isdigit() else self.freq, self.timezone)
+
+    def arrays(self, frame: pl.DataFrame, span: Span | None = None) -> SeriesArrays:
+        """A series table read so; `span` as in `to_arrays`."""
+        return to_arrays(
+            frame,
+            self.frequency(),
+            self.horizon,
+            self.fill,
+            self.season_length,
+            self.align,
+            self.static,
+            self.past,
+            self.known_future,
+            self.calendar,
+            self.country,
+            self.timezone,
+            self.max_gap,
+            span,
+        )
+
 
 @dataclass(frozen=True)
 class Dataset:
@@ -45,21 +69,10 @@ class Dataset:
         """The version as a series table."""
         return SeriesStore(self.folder).read(self.version)
 
+    def scan(self) -> pl.LazyFrame:
+        """The rows of `frame`, still to be read."""
+        return SeriesStore(self.folder).scan(self.version)
+
     def arrays(self) -> SeriesArrays:
         """The version as flat arrays."""
-        r = self.reading
-        return to_arrays(
-            self.frame(),
-            parse_freq(int(r.freq) if r.freq.isdigit() else r.freq, r.timezone),
-            r.horizon,
-            r.fill,
-            r.season_length,
-            r.align,
-            r.static,
-            r.past,
-            r.known_future,
-            r.calendar,
-            r.country,
-            r.timezone,
-            r.max_gap,
-        )
+        return self.reading.arrays(self.frame())

@@ -6,7 +6,7 @@ name or type changes it.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,18 @@ def digest_of(frame: pl.DataFrame, exclude: Sequence[str] = ()) -> str:
     order = [name for name in _KEYS if name in names] + [name for name in names if name not in _KEYS]
     total = TableDigest({name: frame.schema[name] for name in names})
     total.add(frame.select(_plain(name, frame.schema[name]) for name in order).sort(order))
+    return total.hexdigest()
+
+
+def digest_of_parts(parts: Iterable[pl.DataFrame], exclude: Sequence[str] = ()) -> str:
+    """The same of a table that comes in parts, sorted as `digest_of` sorts the whole; ValueError without any part."""
+    total = None
+    for part in parts:
+        schema = {name: dtype for name, dtype in part.schema.items() if name not in exclude}
+        total = total or TableDigest(schema)
+        total.add(part.select(_plain(name, dtype) for name, dtype in schema.items()))
+    if total is None:
+        raise ValueError("a digest needs at least one part")
     return total.hexdigest()
 
 
@@ -62,8 +74,10 @@ class _Values:
         self._valid.update(column.is_not_null().cast(pl.UInt8).to_numpy().data)
         physical = column.cast(pl.UInt8) if column.dtype == pl.Boolean else column.to_physical()
         if physical.dtype.is_float():
-            physical = (physical + 0.0).fill_nan(float("nan"))  # one zero, one NaN
-        self._values.update(np.ascontiguousarray(physical.fill_null(0).to_numpy()).data)
+            physical = physical.fill_nan(float("nan"))  # one NaN
+        values = np.ascontiguousarray(physical.fill_null(0).to_numpy())
+        # One zero: numpy makes 0.0 of -0.0 + 0.0, polars leaves it as it is in all but single values.
+        self._values.update((values + 0.0 if physical.dtype.is_float() else values).data)
 
     def digest(self) -> bytes:
         return self._valid.digest() + self._values.digest()
@@ -130,4 +144,4 @@ def _plain(name: str, dtype: pl.DataType) -> pl.Expr:
     """Columns in types that sort by their content."""
     if dtype in (*_CODED, pl.Null, pl.Decimal):
         return pl.col(name).cast(pl.String)
-    return pl.col(name) + 0.0 if dtype.is_float() else pl.col(name)
+    return pl.col(name)

@@ -5,7 +5,8 @@ their Parquet files, one digest and the sizes. Nothing of it can be seen by read
 import json
 import re
 import shutil
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -22,6 +23,17 @@ from forecasting.series.digest import TableDigest
 PREFIX = ".draft-"  # of the folders that drafts are written in
 PART = re.compile(r"part-\d{5,}-[0-9a-f]{32}\.parquet")  # their files, once they lie in the table's folder
 _LONGEST = 64  # characters of an id that stands in the log as the bound of a file
+
+
+@contextmanager
+def draft_folder(root: Path) -> Iterator[Path]:
+    """A folder below `root` for files that are not published yet; it goes with the block, or with the next run's sweep."""
+    folder = root / f"{PREFIX}{uuid4().hex}"
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @dataclass(frozen=True)

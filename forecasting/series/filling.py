@@ -28,8 +28,11 @@ def next_observed_rows(y: Floats, offsets: Ints) -> Ints:
     return np.where(ahead < _series_ends(offsets), ahead, N)
 
 
-def fill_gaps(y: Floats, offsets: Ints, method: str, season_length: int) -> tuple[Floats, Floats]:
-    """(full, causal) of S series laid end to end, both (N,); rows before a series' first observed y stay NaN.
+def fill_gaps(
+    y: Floats, offsets: Ints, method: str, season_length: int, following: Ints | None = None
+) -> tuple[Floats, Floats]:
+    """(full, causal) of S series laid end to end, both (N,); rows before a series' first observed y stay NaN. `following`:
+    `next_observed_rows`, where they are known already.
 
     Trailing gaps (no later observation) are alike in both. Raises InputError for an unknown method.
     """
@@ -45,7 +48,8 @@ def fill_gaps(y: Floats, offsets: Ints, method: str, season_length: int) -> tupl
         seasonal = _seasonal(y, offsets, season_length, forward)
         return seasonal, seasonal
     if method == "interpolate":
-        return _interpolated(y, previous, next_observed_rows(y, offsets), forward), forward
+        following = next_observed_rows(y, offsets) if following is None else following
+        return _interpolated(y, previous, following, forward), forward
     return forward, forward
 
 

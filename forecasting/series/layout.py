@@ -17,6 +17,15 @@ from forecasting.series.filling import Floats, Ints
 from forecasting.series.grid import require_room
 
 
+class Span(NamedTuple):
+    """What the rows of a table have in common with those of other tables that are read apart: `phase` of the grid (see
+    `Frequency.phase`), and the period of the newest observed y.
+    """
+
+    phase: int
+    newest: int
+
+
 class Layout(NamedTuple):
     """Where the rows of a table land in the flat arrays, and the period of every flat row."""
 
@@ -27,10 +36,11 @@ class Layout(NamedTuple):
     target: npt.NDArray[np.intp]  # the flat row of each
 
 
-def place(frame: pl.DataFrame, freq: Frequency, horizon: int, align: str) -> Layout:
+def place(frame: pl.DataFrame, freq: Frequency, horizon: int, align: str, newest: int | None = None) -> Layout:
     """Lay out the periods of all series that have an observed y; `frame` is sorted by (unique_id, ds).
 
-    Raises InputError as `to_arrays` says.
+    `newest`: the newest observed period, where others than these series count too; whoever knows it has checked that there
+    is room. Raises InputError as `to_arrays` says.
     """
     seen = frame.select(
         pl.col(UNIQUE_ID).rle_id().cast(pl.Int64).alias("code"), freq.ordinal(pl.col(DS)).alias("ordinal"), Y
@@ -39,25 +49,37 @@ def place(frame: pl.DataFrame, freq: Frequency, horizon: int, align: str) -> Lay
     rows = np.flatnonzero((seen[Y].is_not_null() & seen[Y].is_not_nan()).fill_null(value=False).to_numpy())
     if not len(rows):
         raise InputError("at least one series must have an observed y, got none: check data.source")
-    codes, begin = np.unique(code[rows], return_index=True)
+    begin = np.flatnonzero(np.diff(code[rows], prepend=-1))
+    codes = code[rows[begin]]
     first, last = ordinal[rows[begin]], ordinal[rows[np.append(begin[1:], len(rows)) - 1]]
-    lengths = (last if align == "series_end" else np.full_like(last, last.max())) - first + 1 + horizon
+    lengths = grid_lengths(first, last, horizon, align, newest)
     ids = frame[UNIQUE_ID].gather(np.searchsorted(code, codes)).to_list()
-    require_room(pl.DataFrame({UNIQUE_ID: ids, "n_rows": lengths}), frame.height * (1 + horizon), freq)
+    if newest is None:
+        require_room(pl.DataFrame({UNIQUE_ID: ids, "n_rows": lengths}), frame.height * (1 + horizon), freq)
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    number = np.full(int(code[-1]) + 1, -1)
-    number[codes] = np.arange(len(codes))
-    series = number[code]  # -1 where the series has no observed y
-    period = ordinal - first[series]
-    source = np.flatnonzero((series >= 0) & (period >= 0) & (period < lengths[series]))
-    target = offsets[series[source]] + period[source]
+    n_codes = int(code[-1]) + 1
+    n_rows = np.diff(np.searchsorted(code, np.arange(n_codes + 1)))
+    opens, closes, shift = (
+        np.zeros(n_codes, dtype=np.int64) for _ in range(3)
+    )  # nothing lies in 0:0, where no y is observed
+    opens[codes], closes[codes], shift[codes] = first, first + lengths, offsets[:-1] - first
+    inside = (ordinal >= np.repeat(opens, n_rows)) & (ordinal < np.repeat(closes, n_rows))
+    source = np.flatnonzero(inside)
+    target = (ordinal + np.repeat(shift, n_rows))[inside]
     twice = np.flatnonzero(np.diff(target) == 0)
     if len(twice):
-        name = ids[series[source[twice[0]]]]
+        name = ids[np.searchsorted(codes, code[source[twice[0]]])]
         raise InputError(
             f"a series must have one row per period of {freq.text}, got several in {name!r}: set data.freq"
         )
     return Layout(ids, offsets, np.arange(offsets[-1]) + np.repeat(first - offsets[:-1], lengths), source, target)
+
+
+def grid_lengths(first: Ints, last: Ints, horizon: int, align: str, newest: int | None = None) -> Ints:
+    """Flat rows of each series, from its first to its last observed period, or the newest of all (calendar), and beyond."""
+    end = last if align == "series_end" else last.max() if newest is None else newest
+    lengths: Ints = end - first + 1 + horizon
+    return lengths
 
 
 def scatter(frame: pl.DataFrame, columns: Sequence[str], rows: Layout, n_rows: int) -> Floats:

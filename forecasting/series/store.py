@@ -22,6 +22,7 @@ from forecasting.errors import InputError, LockedError
 from forecasting.schema import DS, UNIQUE_ID, QuarantineTable, check
 from forecasting.series.digest import digest_of
 from forecasting.series.draft import PART, PREFIX, Draft
+from forecasting.series.order import is_sorted
 
 DATASET_VERSION = "dataset_version"
 # Old versions stay readable: neither log entries nor data files expire.
@@ -108,7 +109,7 @@ class SeriesStore:
         version.
         """
         frame = self.scan(version).collect()
-        return frame if _is_sorted(frame) else frame.sort(UNIQUE_ID, DS)
+        return frame if is_sorted(frame) else frame.sort(UNIQUE_ID, DS)
 
     def ds_type(self) -> pl.DataType:
         """The type of `ds` in the newest version."""
@@ -212,13 +213,6 @@ def _frame(table: DeltaTable) -> pl.DataFrame:
     if not isinstance(frame, pl.DataFrame):
         raise TypeError(f"a Delta table must read as a frame, got {type(frame)}")
     return frame
-
-
-def _is_sorted(frame: pl.DataFrame) -> bool:
-    """Whether no row lies before the one above it; far cheaper than a sort."""
-    before = pl.col(UNIQUE_ID).shift(1)
-    falls = (pl.col(UNIQUE_ID) < before) | ((pl.col(UNIQUE_ID) == before) & (pl.col(DS) < pl.col(DS).shift(1)))
-    return not frame.select(falls.any()).item()
 
 
 def _replace(path: Path, frame: pl.DataFrame, predicate: str) -> int:

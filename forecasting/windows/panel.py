@@ -126,9 +126,12 @@ def _from_start(values: Floats, start: npt.NDArray[np.float64], offsets: Ints) -
     moved = np.empty(len(values), dtype=np.float32)
     with np.errstate(over="ignore"):  # beyond float32 it becomes inf, which readers take as unknown
         for begin in range(0, len(values), _CHUNK):
-            rows = np.arange(begin, min(begin + _CHUNK, len(values)))
-            series = np.searchsorted(offsets, rows, side="right") - 1
-            moved[rows] = values[rows] - start[series]
+            end = min(begin + _CHUNK, len(values))
+            one, other = np.searchsorted(
+                offsets, [begin, end - 1], side="right"
+            )  # one behind the series of first and last row
+            bounds = np.concatenate([[begin], offsets[one:other], [end]])
+            moved[begin:end] = values[begin:end] - np.repeat(start[one - 1 : other], np.diff(bounds))
     return torch.from_numpy(moved)
 
 

@@ -1,4 +1,4 @@
-"""Vanishing and exploding gradients, told by two small problems: `python -m tests.benchmarks.gradients [--figure FILE]`.
+"""Vanishing and exploding gradients, told by two small problems: `python -m tests.benchmarks.gradients [--steps 1500] [--figure FILE]`.
 
 Vanishing: the adding problem (Hochreiter & Schmidhuber 1997) over 100 steps, one network per cell, the same budget. Who
 always answers 1 has an MSE of 1/6 = 0.167. Exploding: a relu recurrence that starts with 1.2 on its diagonal, with
@@ -9,7 +9,7 @@ import argparse
 import json
 import shutil
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,9 +41,9 @@ class Outcome:
     seconds: float
 
 
-def vanishing(cell: str, seed: int = 1) -> Outcome:
+def vanishing(cell: str, max_steps: int = SETTINGS.max_steps or 1, seed: int = 1) -> Outcome:
     """The adding problem for one of the project's cells."""
-    return fitted(cell, adding(cell, HIDDEN, LENGTH, BATCH, seed), SETTINGS)
+    return fitted(cell, adding(cell, HIDDEN, LENGTH, BATCH, seed), replace(SETTINGS, max_steps=max_steps))
 
 
 def exploding(clip_norm: float | None, max_steps: int = 1500, seed: int = 1) -> Outcome:
@@ -91,9 +91,10 @@ def main() -> None:
     """Both stories as tables, the figure, and one JSON line."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--figure", type=Path)
+    parser.add_argument("--steps", type=int, default=SETTINGS.max_steps)
     arguments = parser.parse_args()
-    outcomes = [vanishing(cell) for cell in CELLS]
-    print(f"adding problem, {LENGTH} steps, {HIDDEN} hidden units, {SETTINGS.max_steps} steps of {BATCH} sequences")
+    outcomes = [vanishing(cell, arguments.steps) for cell in CELLS]
+    print(f"adding problem, {LENGTH} steps, {HIDDEN} hidden units, {arguments.steps} steps of {BATCH} sequences")
     print("| cell | test MSE (0.167: always 1) | gradient 10 / 50 / 99 steps back | effective memory | seconds |")
     print("|---|---|---|---|---|")
     for outcome in outcomes:
@@ -102,7 +103,7 @@ def main() -> None:
         print(
             f"| {outcome.name} | {outcome.error:.4f} | {shares} | {kept['effective_memory']} | {outcome.seconds:.0f} |"
         )
-    blown = [exploding(clip) for clip in (None, 1.0)]
+    blown = [exploding(clip, arguments.steps) for clip in (None, 1.0)]
     print("\nrelu recurrence with 1.2 on the diagonal, the same problem")
     print("| clipping | norm of the first gradients | ends |")
     print("|---|---|---|")

@@ -1,6 +1,6 @@
 """What a network costs beyond its bare recurrence, what segments save, and what an origin at every step buys.
 
-    python -m tests.benchmarks.network
+    python -m tests.benchmarks.network [--rounds 15] [--steps 400]
 
 1. Forward and backward of the whole network (static covariates, encoding, topology, head) against torch's bare nn.RNN,
    nn.LSTM or nn.GRU over the same inputs, B=256, T=96, D=64, one thread. The sides alternate; the ratio is the median
@@ -10,6 +10,7 @@
 The last line is JSON with `ratio`: the largest ratio of part 1 among topologies that hold no more than the bare recurrence.
 """
 
+import argparse
 import json
 import statistics
 import time
@@ -36,7 +37,6 @@ B, T, D, F, H = 256, 96, 64, 8, 24
 DAY = parse_freq("1d")
 LEVELS = (0.1, 0.5, 0.9)
 BARE = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
-ROUNDS = 15
 # (topology, horizon, steps of a second bare recurrence): many_to_many with H = 24 gives 24 values at each of T steps,
 # which is 24 times the output of its recurrence, so it is told apart.
 SAME = [("many_to_one", H, 0), ("many_to_many", 1, 0)]
@@ -46,34 +46,40 @@ Pass = Callable[[], None]
 
 def main() -> None:
     """Print the three parts and the JSON line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--steps", type=int, default=400, help="of training in part 3")
+    given = parser.parse_args()
     torch.set_num_threads(1)
-    ratios = overhead()
-    segments = segment_times()
-    curves = learning_curves()
+    ratios = overhead(given.rounds)
+    segments = segment_times(given.rounds)
+    curves = learning_curves(given.steps)
     worst = max(row["ratio"] for row in ratios if row["same recurrence"])
     print(json.dumps({"ratio": worst, "overhead": ratios, "segments": segments, "every_step": curves}))
 
 
-def overhead() -> list[dict[str, Any]]:
+def overhead(rounds: int) -> list[dict[str, Any]]:
     """Part 1."""
-    print(f"1. forward + backward, ms (B={B}, T={T}, D={D}, one thread, medians of {ROUNDS})")
+    print(f"1. forward + backward, ms (B={B}, T={T}, D={D}, one thread, medians of {rounds})")
     rows = []
     for cell, (topology, horizon, decoder_steps) in product(BARE, SAME + MORE):
-        bare, whole, ratio = compare(bare_pass(cell, topology, decoder_steps), network_pass(cell, topology, horizon))
+        bare, whole, ratio = compare(
+            bare_pass(cell, topology, decoder_steps), network_pass(cell, topology, horizon), rounds
+        )
         same = (topology, horizon, decoder_steps) in SAME
         print(f"   {cell:5} {topology:16} H={horizon:<3} bare {bare:7.1f}  whole {whole:7.1f}  ratio {ratio:.3f}")
         rows.append({"cell": cell, "topology": topology, "H": horizon, "ratio": ratio, "same recurrence": same})
     return rows
 
 
-def segment_times() -> list[dict[str, Any]]:
+def segment_times(rounds: int) -> list[dict[str, Any]]:
     """Part 2."""
     print("2. many_to_one by length of a segment, ms")
     rows = []
     for cell in BARE:
         for length in (2, 4, 8, 24):
             steps, cut, ratio = compare(
-                network_pass(cell, "many_to_one", H), network_pass(cell, "many_to_one", H, length)
+                network_pass(cell, "many_to_one", H), network_pass(cell, "many_to_one", H, length), rounds
             )
             print(f"   {cell:5} s={length:<3} steps {steps:7.1f}  segments {cut:7.1f}  {1 / ratio:5.1f} times as fast")
             rows.append({"cell": cell, "length": length, "speedup": 1 / ratio})
@@ -131,10 +137,10 @@ def _forward_backward(network: Network, inputs: Inputs, spread: Tensor, gradient
     network.distribution(network(inputs), spread).quantiles(LEVELS).backward(gradient)
 
 
-def compare(first: Pass, second: Pass) -> tuple[float, float, float]:
+def compare(first: Pass, second: Pass, rounds: int) -> tuple[float, float, float]:
     """Median milliseconds of both, run in turns after one pass to warm up, and the median of second / first."""
     pairs = []
-    for turn in range(ROUNDS + 1):
+    for turn in range(rounds + 1):
         taken = []
         for side in (first, second):
             began = time.process_time()
@@ -146,17 +152,17 @@ def compare(first: Pass, second: Pass) -> tuple[float, float, float]:
     return one, other, statistics.median(b / a for a, b in pairs)
 
 
-def learning_curves() -> dict[str, list[tuple[float, float]]]:
+def learning_curves(steps: int) -> dict[str, list[tuple[float, float]]]:
     """Part 3: (seconds of training, best validation loss so far) of both topologies, one budget of steps for both."""
     print("3. validation error by seconds: 60 shops of the simulated panel over 400 days, T=28, H=14, 8 windows a step")
-    curve("many_to_one")  # what comes up once per process is not to be laid at the first one's door
-    curves = {topology: curve(topology) for topology in ("many_to_one", "many_to_many")}
+    curve("many_to_one", steps)  # what comes up once per process is not to be laid at the first one's door
+    curves = {topology: curve(topology, steps) for topology in ("many_to_one", "many_to_many")}
     for topology, points in curves.items():
         print(f"   {topology:13}", "  ".join(f"{s:.1f} s {loss:.4f}" for s, loss in points))
     return curves
 
 
-def curve(topology: str) -> list[tuple[float, float]]:
+def curve(topology: str, steps: int) -> list[tuple[float, float]]:
     """The running best at each look at the inner cutoffs."""
     frame = to_grid(SimulatedSource(n_series=60, n_days=400, lift=1.0).read(), DAY)
     arrays = to_arrays(frame, DAY, 14, "interpolate", 7, "calendar", [], [], [], [], None, None)
@@ -164,7 +170,7 @@ def curve(topology: str) -> list[tuple[float, float]]:
         first_origins(evaluation_origins(arrays, 14, 1, 14, "calendar"), arrays, "calendar"),
         Task(14, LEVELS, 7),
     )
-    training = TrainingSettings(max_steps=400, batch_size=8, valid_every=40, patience=100)
+    training = TrainingSettings(max_steps=steps, batch_size=8, valid_every=max(1, steps // 10), patience=100)
     sizes = {"context_length": 28, "hidden_size": 32, "residual": "none"}
     settings = RecurrentSettings("n", topology=topology, **sizes, training=training)
     points, began = [], time.process_time()

@@ -4,6 +4,7 @@ Both sides compute the mean absolute error, sMAPE and MASE of every (model, seri
 quantile loss, the coverage, the reasons of undefined values and all parts per level. `python -m tests.benchmarks.scoring`.
 """
 
+import argparse
 import json
 import time
 
@@ -57,7 +58,9 @@ def group_by(frame: pl.DataFrame, arrays: SeriesArrays, origins: Origins) -> flo
 
 
 def main() -> None:
-    sizes, seconds, others = [1_000, 10_000, 104_167], [], []
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--series", type=int, nargs="+", default=[1_000, 10_000, 104_167])
+    sizes, seconds, others = parser.parse_args().series, list[float](), list[float]()
     for n_series in sizes:
         frame, arrays, origins = forecasts(n_series)
         mine = min(ours(frame, arrays, origins, METRICS) for _ in range(3))

@@ -1,6 +1,6 @@
 """Every topology on the simulated panel, in situations of which each is made for some: where each is the right choice.
 
-    python -m tests.benchmarks.topologies
+    python -m tests.benchmarks.topologies [--most-steps N]
 
 Daily sales of shops, two weeks ahead. Scores are mean absolute errors divided by those of a plain forecast: the seasonal
 naive, or for new stores, which have none, the mean of all sales. Each number is the mean over two seeds of the weights;
@@ -14,10 +14,11 @@ few windows              the same, but the networks see 8 windows a step in plac
 new stores               200 days of 48 shops teach; 12 shops of known types are forecast after their first day
 """
 
+import argparse
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -78,9 +79,12 @@ SITUATIONS = [
 
 def main() -> None:
     """Print a table of networks by situations and the JSON line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--most-steps", type=int, help="of training, where a situation has more")
+    most = parser.parse_args().most_steps
     torch.set_num_threads(1)
     scores: dict[str, dict[str, float | None]] = {}
-    for situation in SITUATIONS:
+    for situation in [replace(s, max_steps=min(s.max_steps, most or s.max_steps)) for s in SITUATIONS]:
         arrays, truth = panel_of(situation)
         print(f"{situation.title} ({arrays.n_series} series, {situation.source.n_days} days)")
         row: dict[str, float | None] = {"known": score(arrays, truth, situation)}

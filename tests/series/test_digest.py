@@ -1,12 +1,13 @@
 from datetime import date
 from itertools import pairwise
 
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forecasting.series.digest import TableDigest, digest_of
+from forecasting.series.digest import TableDigest, digest_of, digest_of_parts
 from tests.series.examples import PROPERTY
 
 ROW = st.tuples(
@@ -51,7 +52,7 @@ def test_any_changed_cell_changes_it(rows, data):
 @PROPERTY
 @given(ROWS, st.lists(st.integers(0, 8), max_size=4), st.booleans())
 def test_a_table_in_parts_has_the_digest_of_the_whole_however_its_text_is_stored(rows, cuts, coded):
-    whole = table(rows).sort(list(SCHEMA))
+    whole = table(rows).sort("unique_id", "ds", *sorted({*SCHEMA} - {"unique_id", "ds"}))
     towns = pl.Enum(whole["town"].drop_nulls().unique().sort())
     ids = pl.Enum(whole["unique_id"].unique().sort())
     stored = whole.cast({"unique_id": ids, "town": towns}) if coded else whole
@@ -65,6 +66,12 @@ def test_text_does_not_run_over_into_the_next_cell():
     one = pl.DataFrame({"a": ["x", "yz"]})
     assert digest_of(one) != digest_of(pl.DataFrame({"a": ["xy", "z"]}))
     assert digest_of(pl.DataFrame({"a": [None, ""]})) != digest_of(pl.DataFrame({"a": ["", ""]}))
+
+
+def test_there_is_one_zero_and_one_nan():
+    nans = np.array([0x7FF8000000000001, 0xFFF8000000000000], dtype=np.uint64).view(np.float64)
+    one, other = ({"y": [zero, 1.0, nan]} for zero, nan in zip((0.0, -0.0), nans, strict=True))
+    assert digest_of(pl.DataFrame(one)) == digest_of(pl.DataFrame(other))
 
 
 def test_names_types_and_sizes_count_and_excluded_columns_do_not():
@@ -89,3 +96,11 @@ def test_the_digest_of_a_known_table_is_fixed():
 def test_nested_columns_are_refused():
     with pytest.raises(TypeError, match="plain columns, got a"):
         digest_of(pl.DataFrame({"a": [[1, 2]]}))
+
+
+def test_parts_have_the_digest_of_the_whole_without_excluded_columns():
+    whole = pl.DataFrame({"y": [-0.0, 1.0, 2.0], "unique_id": ["a", "a", "b"], "ds": [1, 2, 1], "run_id": ["r"] * 3})
+    found = digest_of_parts([whole[:1], whole[1:]], exclude=["run_id"])
+    assert found == digest_of(whole, exclude=["run_id"]) == digest_of(whole.drop("run_id"))
+    with pytest.raises(ValueError, match="at least one part"):
+        digest_of_parts([])
