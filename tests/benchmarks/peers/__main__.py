@@ -1,6 +1,6 @@
 """S4 side by side: our network against neuralforecast's GRU and NHITS on M4 Hourly, one after the other on the same two cores.
 
-    python -m tests.benchmarks.peers --data DIR [--environment DIR] [--context T] [--seed N]
+    python -m tests.benchmarks.peers --data DIR [--environment DIR] [--models NHITS] [--context T] [--seed N]
 
 DIR holds m4_hourly.parquet and m4_hourly_test.parquet. The peers run in a virtual environment of their own with the exact
 versions of requirements.txt, made in a temporary folder, or in `--environment`, which is kept and found again. They have their
@@ -81,6 +81,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--environment", type=Path)
+    parser.add_argument("--models", nargs="+", choices=PEERS, default=list(PEERS))
     parser.add_argument("--context", type=int, default=7 * m4.M)
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
@@ -92,7 +93,7 @@ def main() -> None:
         print(f"{'':24} {'steps':>6} {'OWA':>6} {'sMAPE':>7} {'MASE':>6} {'seconds':>8} {'of training':>12} {'CPU':>6}")
         print(f"{'seasonal naive':24} {'':6} {naive.owa:6.3f} {naive.smape:7.3f} {naive.mase:6.3f}", flush=True)
         rows = {"ours": show("ours, two networks", measured(given.data, m4.HOLD_OUT, STEPS))}
-        for model in PEERS:
+        for model in given.models:
             rows[model] = show(f"neuralforecast {model}", peer(python, model, given.data, given.context, given.seed))
     print(json.dumps({"scores": {name: {"owa": row.owa, "seconds": row.seconds} for name, row in rows.items()}}))
 
