@@ -73,6 +73,10 @@ class Dataset:
         """The rows of `frame`, still to be read."""
         return SeriesStore(self.folder).scan(self.version)
 
+    def scans(self) -> list[pl.LazyFrame]:
+        """The rows of `scan` by file."""
+        return SeriesStore(self.folder).scans(self.version)
+
     def arrays(self) -> SeriesArrays:
         """The version as flat arrays."""
         return self.reading.arrays(self.frame())

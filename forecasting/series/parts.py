@@ -13,7 +13,7 @@ import polars as pl
 from forecasting.errors import InputError
 from forecasting.freq import Frequency
 from forecasting.schema import DS, UNIQUE_ID, Y
-from forecasting.series.arrays import SeriesArrays, default_align
+from forecasting.series.arrays import IntArray, SeriesArrays, default_align
 from forecasting.series.dataset import Dataset
 from forecasting.series.grid import require_room
 from forecasting.series.layout import Span, grid_lengths
@@ -59,11 +59,11 @@ def parts_of(dataset: Dataset, rows: int = ROWS) -> Parts:
 
     Raises InputError where nothing is observed, or the periods are out of all proportion to the rows.
     """
-    scan, reading = dataset.scan(), dataset.reading
-    dtype = scan.collect_schema()[DS]
+    scans, reading = dataset.scans(), dataset.reading
+    dtype = scans[0].collect_schema()[DS]
     freq = reading.frequency().of_type(dtype)
     align = reading.align or default_align(dtype)
-    series, stamps = _first_pass(scan, freq)
+    series, stamps = _first_pass(scans, freq)
     n_rows = int(series["n"].sum())
     series = series.filter(pl.col("last") > -_FAR)
     if series.is_empty():
@@ -74,21 +74,18 @@ def parts_of(dataset: Dataset, rows: int = ROWS) -> Parts:
     require_room(spans, n_rows * (1 + reading.horizon), freq)
     span = Span(freq.phase(stamps[DS], stamps["n"]), newest)
     ids = series[UNIQUE_ID]
-    parts = [Part(dataset, ids[begin], ids[end - 1], end - begin, span) for begin, end in _cut(lengths.tolist(), rows)]
+    parts = [Part(dataset, ids[begin], ids[end - 1], end - begin, span) for begin, end in _cut(lengths, rows)]
     ends = pl.DataFrame({"o": [int(series["first"].min()), newest]})  # type: ignore[arg-type]
     oldest_ds, newest_ds = ends.select(freq.at(pl.col("o"), span.phase, dtype)).to_series()
     return Parts(parts, oldest_ds, newest_ds)
 
 
-def _first_pass(scan: pl.LazyFrame, freq: Frequency) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _first_pass(scans: list[pl.LazyFrame], freq: Frequency) -> tuple[pl.DataFrame, pl.DataFrame]:
     """A line per series, by id: rows n, first and last observed period (first > last where there is none); and how often
     each stamp stands.
     """
     series, stamps = [], []
-    batches = scan.select(UNIQUE_ID, DS, freq.ordinal(pl.col(DS)).alias("ordinal"), Y)
-    for batch in batches.collect_batches(chunk_size=_BATCH_ROWS, maintain_order=True):
-        if batch.is_empty():
-            continue
+    for batch in _batches(scans, freq):
         runs = batch[UNIQUE_ID].rle().struct.unnest()
         starts = np.concatenate([[0], np.cumsum(runs["len"].to_numpy())[:-1]]).astype(np.int64)
         seen = (batch[Y].is_not_null() & batch[Y].is_not_nan()).fill_null(value=False).to_numpy()
@@ -96,7 +93,9 @@ def _first_pass(scan: pl.LazyFrame, freq: Frequency) -> tuple[pl.DataFrame, pl.D
         series.append(
             pl.DataFrame(
                 {
-                    UNIQUE_ID: runs["value"],
+                    UNIQUE_ID: pl.Series(
+                        runs["value"].to_list(), dtype=pl.String
+                    ),  # else all text of the batch is held
                     "n": runs["len"].cast(pl.Int64),
                     "first": np.minimum.reduceat(np.where(seen, ordinal, _FAR), starts),
                     "last": np.maximum.reduceat(np.where(seen, ordinal, -_FAR), starts),
@@ -106,15 +105,40 @@ def _first_pass(scan: pl.LazyFrame, freq: Frequency) -> tuple[pl.DataFrame, pl.D
         stamps.append(batch[DS].value_counts(name="n"))
     if not series:
         raise InputError("at least one series must have an observed y, got none: check data.source")
-    lines = pl.concat(series).group_by(UNIQUE_ID).agg(pl.col("n").sum(), pl.col("first").min(), pl.col("last").max())
-    return lines.sort(UNIQUE_ID), pl.concat(stamps).group_by(DS).agg(pl.col("n").sum())
+    return _one_line_each(series), pl.concat(stamps).group_by(DS).agg(pl.col("n").sum())
 
 
-def _cut(lengths: list[int], rows: int) -> Iterator[tuple[int, int]]:
+def _batches(scans: list[pl.LazyFrame], freq: Frequency) -> Iterator[pl.DataFrame]:
+    """Key, period and y of all rows, in order."""
+    for scan in scans:
+        rows = scan.select(UNIQUE_ID, DS, freq.ordinal(pl.col(DS)).alias("ordinal"), Y)
+        for batch in rows.collect_batches(chunk_size=_BATCH_ROWS, maintain_order=True):
+            if batch.height:
+                yield batch
+
+
+def _one_line_each(batches: list[pl.DataFrame]) -> pl.DataFrame:
+    """The lines by id; only the series that a batch ends in goes on in the next one, unless somebody has moved rows."""
+    for number in range(1, len(batches)):
+        before, batch = batches[number - 1], batches[number]
+        if before.height and before[UNIQUE_ID][-1] == batch[UNIQUE_ID][0]:
+            batches[number] = pl.concat([_merged(pl.concat([before[-1:], batch[:1]])), batch[1:]])
+            batches[number - 1] = before[:-1]
+    lines = pl.concat(batches)
+    ids = lines[UNIQUE_ID]
+    return lines if (ids > ids.shift(1))[1:].all(ignore_nulls=False) else _merged(lines)
+
+
+def _merged(lines: pl.DataFrame) -> pl.DataFrame:
+    whole = lines.group_by(UNIQUE_ID).agg(pl.col("n").sum(), pl.col("first").min(), pl.col("last").max())
+    return whole.sort(UNIQUE_ID)
+
+
+def _cut(lengths: IntArray, rows: int) -> Iterator[tuple[int, int]]:
     """Begin and end of parts of whole blocks."""
     begin, held = 0, 0
-    for block in range(0, len(lengths), BLOCK):
-        size = sum(lengths[block : block + BLOCK])
+    blocks = np.arange(0, len(lengths), BLOCK)
+    for block, size in zip(blocks.tolist(), np.add.reduceat(lengths, blocks).tolist(), strict=True):
         if block > begin and (held + size > rows or block - begin >= _MOST_SERIES):
             yield begin, block
             begin, held = block, 0

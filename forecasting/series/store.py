@@ -119,9 +119,13 @@ class SeriesStore:
         """The rows of `read`, still to be read, a file after the other: each holds whole series, and later ones than the
         file before, unless somebody else has rewritten the table.
         """
-        table = self._table(self.series, self._required(version).version.version)
-        files = sorted(table.file_uris())
+        table, files = self._files(version)
         return pl.scan_parquet(files, glob=False, hive_partitioning=False) if files else _frame(table).lazy()
+
+    def scans(self, version: int | None = None) -> list[pl.LazyFrame]:
+        """The rows of `scan` by file: who reads one after the other holds no more than one ahead."""
+        table, files = self._files(version)
+        return [pl.scan_parquet(file, glob=False, hive_partitioning=False) for file in files] or [_frame(table).lazy()]
 
     def quarantine(self, version: int | None = None) -> pl.DataFrame:
         """The quarantine table's rows of a version (null: the newest), sorted by (unique_id, reason)."""
@@ -181,6 +185,10 @@ class SeriesStore:
                 f"a series version must be published first, got none in {self.series}: run forecast ingest"
             )
         return commit
+
+    def _files(self, version: int | None) -> tuple[DeltaTable, list[str]]:
+        table = self._table(self.series, self._required(version).version.version)
+        return table, sorted(table.file_uris())
 
     def _table(self, path: Path, version: int) -> DeltaTable:
         table = self._open(path, version)

@@ -79,7 +79,7 @@ def test_one_that_fails_does_not_stop_the_others_and_makes_the_exit_status_1(tmp
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(3600)
 def test_all_of_them_run_on_next_to_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["run_all", "--quick", "--output", str(tmp_path / "table.md")])
     main()
