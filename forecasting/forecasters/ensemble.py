@@ -16,7 +16,7 @@ from forecasting.forecasters.calibration import Calibration, fit_calibration
 from forecasting.forecasters.protocol import FitReport, Forecast, Progress, Task, failed_forecast
 from forecasting.forecasters.recurrent import Mask, RecurrentForecaster
 from forecasting.forecasters.recurrent import load as load_network
-from forecasting.forecasters.recurrent_settings import RecurrentSettings, settings_from_dict
+from forecasting.forecasters.recurrent_settings import RecurrentSettings, in_steps, settings_from_dict
 from forecasting.forecasters.state_file import write_state_file
 from forecasting.series.arrays import FloatArray, Origins, SeriesArrays
 
@@ -81,9 +81,11 @@ class EnsembleForecaster:
 
         The calibration stays: it cannot be learnt from what a network was trained on.
         """
-        fresh = [RecurrentForecaster(m.resolved or m.settings, self.task, m.seed, self.device) for m in self.members]
-        for member, best_step in zip(fresh, self._best_steps, strict=True):
-            member.fit(arrays, until, until.take(slice(0)), on_progress, stop_after=best_step)
+        fresh = []
+        for member, best_step in zip(self.members, self._best_steps, strict=True):
+            settings = in_steps(member.resolved or member.settings, best_step)
+            fresh.append(RecurrentForecaster(settings, self.task, member.seed, self.device))
+            fresh[-1].fit(arrays, until, until.take(slice(0)), on_progress)
         self.members = fresh
 
     def calibrate(self, forecast: Forecast, arrays: SeriesArrays, inner: Origins) -> None:

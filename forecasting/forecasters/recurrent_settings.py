@@ -1,7 +1,7 @@
 """The settings of a recurrent forecaster as they stand in the config; a null adapts to the data (see `defaults`)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
 
 from forecasting.errors import InputError, unknown
@@ -139,6 +139,12 @@ def settings_from_dict(values: Mapping[str, Any]) -> RecurrentSettings:
     _require_known(encoding, [f.name for f in fields(EncodingSettings)], "encoding.")
     nested = {"training": TrainingSettings(**training), "encoding": EncodingSettings(**encoding)}
     return RecurrentSettings(**{**values, **nested})
+
+
+def in_steps(settings: RecurrentSettings, n_steps: int) -> RecurrentSettings:
+    """The settings with a whole schedule in `n_steps`: weights cut off at a high learning rate would be noisy ones."""
+    valid_every = min(settings.training.valid_every or n_steps, n_steps)
+    return replace(settings, training=replace(settings.training, max_steps=n_steps, valid_every=valid_every))
 
 
 def _require_known(values: Mapping[str, Any], known: list[str], prefix: str) -> None:

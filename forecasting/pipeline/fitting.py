@@ -75,7 +75,6 @@ def train_jobs(run: "Run") -> list[TrainJob]:
                 run.dataset,
                 run.until,
                 run.inner,
-                None,
                 run.config.evaluation.primary_metric,
                 run.fallback,
                 seed,

@@ -25,16 +25,15 @@ WorkerProgress = Callable[[int, int, str], None]
 
 @dataclass(frozen=True)
 class FittedMember:
-    """One network of a forecaster: its settings, its seed, and the step at which a further fit ends (null: it looks)."""
+    """One network of a forecaster: its settings and its seed."""
 
     settings: RecurrentSettings
     seed: int
-    stop_after: int | None
 
 
 @dataclass(frozen=True)
 class TrainJob:
-    """Fit one forecaster, or one network of it, on rows up to `until`; without inner cutoffs for `stop_after` steps.
+    """Fit one forecaster, or one network of it, on rows up to `until`; without inner cutoffs for `max_steps`.
 
     `members` and `calibration` come from an earlier fit that is done again on more rows. With `whole_history` a fit with
     inner cutoffs is followed by one without.
@@ -47,7 +46,6 @@ class TrainJob:
     dataset: Dataset
     until: Origins
     inner: Origins
-    stop_after: int | None
     metric: str
     fallback: str
     seed: int
@@ -67,9 +65,7 @@ def train(job: TrainJob, progress: WorkerProgress) -> StageResult:
         arrays = as_of(job.dataset.arrays(), job.until)
         forecaster = RecurrentForecaster(job.settings, job.task, job.seed, job.device)
         try:
-            report = forecaster.fit(
-                arrays, job.until, job.inner, progress, stop_after=job.stop_after, checkpoints=checkpoints
-            )
+            report = forecaster.fit(arrays, job.until, job.inner, progress, checkpoints=checkpoints)
         except DivergedError as error:
             return {"failed": f"diverged: {error}", "history": error.history}
         forecaster.save(folder / "state")

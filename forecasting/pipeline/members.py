@@ -15,7 +15,7 @@ from forecasting.forecasters.calibration import Calibration
 from forecasting.forecasters.ensemble import EnsembleForecaster, members_of
 from forecasting.forecasters.protocol import no_progress
 from forecasting.forecasters.recurrent import load as load_network
-from forecasting.forecasters.recurrent_settings import settings_from_dict
+from forecasting.forecasters.recurrent_settings import in_steps, settings_from_dict
 from forecasting.pipeline.jobs import FittedMember, TrainJob, train
 from forecasting.pipeline.reporter import listening
 from forecasting.series.as_of import as_of
@@ -107,19 +107,16 @@ def _fitted(run: "Run", recipes: Sequence[TrainJob], labels: Sequence[str]) -> l
 def member_jobs(recipe: TrainJob) -> list[TrainJob]:
     """One job per network: as the settings say, or as an earlier fit had them."""
     members = recipe.members or tuple(
-        FittedMember(member.settings, member.seed, recipe.stop_after)
-        for member in members_of(recipe.settings, recipe.seed)
+        FittedMember(member.settings, member.seed) for member in members_of(recipe.settings, recipe.seed)
     )
     return [
         replace(
             recipe,
             settings=member.settings,
             seed=member.seed,
-            stop_after=member.stop_after,
             members=(),
             calibration=None,
-            inputs=recipe.inputs
-            | {"settings": asdict(member.settings), "seed": member.seed, "stop_after": member.stop_after},
+            inputs=recipe.inputs | {"settings": asdict(member.settings), "seed": member.seed},
         )
         for member in members
     ]
@@ -128,12 +125,13 @@ def member_jobs(recipe: TrainJob) -> list[TrainJob]:
 def fitted_members(result: StageResult, *, stop: bool) -> tuple[FittedMember, ...]:
     """The members of a fit with nothing left to adapt: more rows must not change what adapts to their number.
 
-    With `stop` a further fit ends each at the step that was its best one.
+    With `stop` a further fit takes as many steps as were best, with a whole schedule of their own.
     """
-    return tuple(
-        FittedMember(settings_from_dict(m["resolved"]), m["seed"], m["best_step"] if stop else None)
-        for m in result.summary["members"]
-    )
+    found = []
+    for m in result.summary["members"]:
+        settings = settings_from_dict(m["resolved"])
+        found.append(FittedMember(in_steps(settings, m["best_step"]) if stop else settings, m["seed"]))
+    return tuple(found)
 
 
 def assemble(job: AssembleJob, progress: WorkerProgress) -> StageResult:
