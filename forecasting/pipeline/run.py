@@ -7,15 +7,13 @@ results to the recording, and returns a small summary of paths, versions and dig
 import time
 from collections.abc import Callable
 from dataclasses import asdict
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import polars as pl
 
 from forecasting.config import Config
-from forecasting.errors import InputError
 from forecasting.evaluation.gate import Verdict
 from forecasting.evaluation.rules import rules_table
 from forecasting.forecasters.baselines import BaselineSettings
@@ -28,20 +26,18 @@ from forecasting.pipeline.blending import final_blend, fit_blends
 from forecasting.pipeline.fitting import final_job, train_jobs, tune_jobs
 from forecasting.pipeline.members import fit_forecasters
 from forecasting.pipeline.paths import Paths
-from forecasting.pipeline.plan import data_inputs, reading_of, recipe_of, task_of
+from forecasting.pipeline.plan import data_inputs, reading_of, recipe_of
 from forecasting.pipeline.promotion import Present, judge, pointer_of, present_champion
 from forecasting.pipeline.recording import Recording
 from forecasting.pipeline.reporter import listening
+from forecasting.pipeline.run_data import RunData, Summary
 from forecasting.pipeline.scoring import score_models
 from forecasting.pipeline.sentences import sentence
 from forecasting.pipeline.serving import champion_of, predict_champion
 from forecasting.pipeline.showing import write_run_report
 from forecasting.pipeline.tested import Comparison, Results, Tested
 from forecasting.processes import run_jobs, workers_of
-from forecasting.series.arrays import Origins, SeriesArrays, require_future
-from forecasting.series.cutoffs import inner_origins, last_origins, origins_of, training_origins
 from forecasting.series.dataset import Dataset, Reading
-from forecasting.series.inner_windows import InnerWindows, held_back, inner_windows
 from forecasting.series.store import Version
 from forecasting.stages import StageResult, StageStore, key_of, write_json
 from forecasting.tracking.registry import CHALLENGER, CHAMPION
@@ -50,10 +46,8 @@ from forecasting.training.devices import resolve
 from forecasting.tuning.space import apply
 from forecasting.tuning.study import create_storage, run_study
 
-MUCH_HELD_BACK = 0.15  # of the median series: 10 % made no difference on m4_hourly, 16 % made 1 % on tourism_monthly
 STAGES = ("ingest", "window", "tune", "train", "backtest", "promote", "predict", "report")
 
-Summary = dict[str, Any]
 OnProgress = Callable[[int, int, int, str], None]
 OnResult = Callable[[int, Any], None]
 
@@ -62,21 +56,19 @@ def _ignore(index: int, result: Any) -> None:
     """For callers that wait for all results."""
 
 
-class Run:
+class Run(RunData):
     """Use through `open_run`. Attributes filled by stages: `version`, `dataset`, `tuned`, `trained`, `tested`, `verdict`."""
 
     def __init__(self, config: Config) -> None:
-        self.config = config
+        super().__init__(config)
         self.paths = Paths(config.workspace, config.name)
         self.store = StageStore(self.paths.stages)
-        self.task = task_of(config)
         self.workers = workers_of(config.workers)
         self.device = str(resolve(config.device))
         self.step_size = config.evaluation.step_size or config.task.horizon
         self.started = time.perf_counter()
         self.done: dict[str, Summary] = {}
         self.recording: Recording | None = None
-        self.looks_ahead = True  # what is known in advance must reach beyond the data, or the last stage would fail
         self.comparison: Comparison
         self.blended: dict[str, StageResult] = {}
 
@@ -233,23 +225,6 @@ class Run:
     # -- what stages share -------------------------------------------------------------------------------------------
 
     @property
-    def fallback(self) -> str:
-        """The baseline that serves what a forecaster cannot."""
-        return self.config.prediction.fallback
-
-    @property
-    def overlap(self) -> int:
-        """How many neighbouring cutoffs have a common target."""
-        apart = np.diff(self.origins.row)[np.diff(self.origins.series) == 0]
-        return max(1, -(-self.task.horizon // int(np.median(apart)))) if len(apart) else 1
-
-    @property
-    def serving(self) -> Summary:
-        """How a served forecaster reads the series: saved beside its state."""
-        kind = "date" if self.arrays.ds.dtype == pl.Date else "as given"  # MLflow hands dates over as time stamps
-        return self.reading.to_dict() | {"fallback": self.fallback, "ds": kind}
-
-    @property
     def fitted(self) -> dict[str, StageResult]:
         """Networks whose fit came to an end."""
         return {name: result for name, result in self.trained.items() if "failed" not in result.summary}
@@ -273,47 +248,6 @@ class Run:
     def step_scores(self) -> pl.DataFrame:
         """Rows of the StepScoresTable."""
         return self.comparison.step_scores
-
-    @cached_property
-    def arrays(self) -> SeriesArrays:
-        """The dataset of this run."""
-        arrays = self.dataset.arrays()
-        if self.looks_ahead:
-            require_future(arrays, last_origins(arrays, self.reading.align), self.task.horizon)
-        return arrays
-
-    @cached_property
-    def origins(self) -> Origins:
-        """The evaluation cutoffs of every series."""
-        origins = origins_of(self.arrays, self.task.horizon, self.config.evaluation, self.reading.align)
-        if not len(origins):
-            raise InputError(
-                f"horizon must be shorter than the histories, got {self.task.horizon} steps and no series with an actual "
-                "value after a first cutoff: set task.horizon or evaluation.n_windows"
-            )
-        return origins
-
-    @cached_property
-    def until(self) -> Origins:
-        """The oldest evaluation cutoff of every series: tuning and training see nothing after it."""
-        return training_origins(self.arrays, self.origins, self.config.evaluation, self.reading.align)
-
-    @cached_property
-    def inner_windows(self) -> InnerWindows:
-        """How many inner cutoffs there are, and how far apart: of the config, or what suits the rows up to `until`."""
-        asked, step_size = self.config.tuning.inner_windows, self.config.evaluation.step_size
-        return inner_windows(self.arrays, self.until, self.task.horizon, asked, step_size)
-
-    @cached_property
-    def inner(self) -> Origins:
-        """The inner cutoffs, whose horizons end at or before `until`."""
-        return inner_origins(self.arrays, self.until, self.task.horizon, *self.inner_windows)
-
-    @property
-    def whole_history(self) -> bool:
-        """Whether networks are fitted again on the rows that inner cutoffs hold back from the first fit."""
-        asked = self.config.training.whole_history
-        return held_back(self.arrays, self.until, self.inner) > MUCH_HELD_BACK if asked is None else asked
 
     def settings_of(self, settings: RecurrentSettings) -> RecurrentSettings:
         """A network's settings with the best trial's values in place."""

@@ -15,7 +15,8 @@ from forecasting.pipeline.paths import Paths
 from forecasting.pipeline.plan import task_of
 from forecasting.pipeline.promotion import roll_back
 from forecasting.pipeline.reporter import listening
-from forecasting.pipeline.run import STAGES, Run, Summary
+from forecasting.pipeline.run import STAGES, Run
+from forecasting.pipeline.run_data import Summary
 from forecasting.pipeline.serving import champion_of, predict_champion, predict_paths, predict_states
 from forecasting.schema import UNIQUE_ID
 from forecasting.tracking.registry import promote, resolve
