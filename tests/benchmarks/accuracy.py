@@ -3,9 +3,9 @@
     python -m tests.benchmarks.accuracy SET|all --data DIR [--seed N ...] [--workers 2] [--set key=value ...] [--workspace DIR]
 
 DIR holds SET.parquet (what may be learnt from) and SET_test.parquet (scored, and seen by nothing before); nothing is
-fetched. configs/benchmarks/SET.yaml is run as it is, with the source, the official origins and `--set` put in. Of several
-networks and blends the one that is better on inner cutoffs stands for its kind (*); of baselines all are shown. With
-several seeds a score is the median over them. epf_np runs a second time without its covariates. The last line is JSON.
+fetched. configs/benchmarks/SET.yaml is run as it is, with the source, the official origins and `--set` put in. For the
+networks their blend stands (*), else the one that is better on inner cutoffs; of baselines all are shown. With several seeds a score is the median over
+them. epf_np runs a second time without its covariates. The last line is JSON.
 """
 
 import argparse
@@ -24,6 +24,7 @@ import polars as pl
 from forecasting.config import load_config
 from forecasting.console import Terminal
 from forecasting.environment import quiet
+from forecasting.forecasters.blend import NETWORKS
 from forecasting.pipeline.reporter import reporting
 from forecasting.pipeline.standalone import backtest
 from tests.benchmarks.public_sets import SETS, STANDARDISED_BY, PublicSet, Scores, scores_of
@@ -99,14 +100,16 @@ def _rows(
 ) -> list[Row]:
     """Every model of the leaderboard with the scores of the literature: networks, then blends, then baselines."""
     inner, made = summary["stages"]["train"]["inner_scores"], []
-    for told in summary["stages"]["backtest"]["leaderboard"]:
-        name, kind = told["model"], told["kind"]
-        rivals = [r["model"] for r in summary["stages"]["backtest"]["leaderboard"] if r["kind"] == kind]
-        chosen = name == min((m for m in rivals if m in inner), key=lambda m: (inner[m], m), default=None)
+    board = summary["stages"]["backtest"]["leaderboard"]
+    kinds = {told["model"]: "network" if told["model"] == NETWORKS else KINDS[told["kind"]] for told in board}
+    for told in board:
+        name, kind = told["model"], kinds[told["model"]]
+        rivals = [model for model, of in kinds.items() if of == kind and model in inner]
+        stands = NETWORKS if NETWORKS in rivals else min(rivals, key=lambda m: (inner[m], m), default=None)
         forecasts = pl.scan_parquet(output).filter(pl.col("model") == name)
         columns = ["unique_id", "cutoff", "ds", "y_hat"]
         scores = scores_of(public, train, test, _plain(forecasts.select(columns).collect()))
-        made.append(Row(name, KINDS[kind], chosen, scores, told["fit_seconds"], told["predict_seconds"]))
+        made.append(Row(name, kind, name == stands, scores, told["fit_seconds"], told["predict_seconds"]))
     order = list(KINDS.values())
     return sorted(made, key=lambda row: (order.index(row.kind), not row.chosen, row.scores[public.metrics[0]]))
 
@@ -168,7 +171,9 @@ def table(name: str, outcome: Outcome, seeds: Sequence[int], plain: Outcome | No
     lines += [f"{'':3}{label:42}{_numbers(scores)}" for label, scores in beside.items()]
     stages = ", ".join(f"{stage} {seconds:.0f}" for stage, seconds in outcome.seconds_of.items())
     lines.append(f"{outcome.seconds:.0f} s in all: {stages}")
-    return "\n".join([*lines, "* best of its kind on inner cutoffs; = the candidate, best of all there"])
+    return "\n".join(
+        [*lines, "* stands for its kind, all networks blended; = the candidate, best of all on inner cutoffs"]
+    )
 
 
 def _told(row: Row) -> str:

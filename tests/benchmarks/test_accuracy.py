@@ -19,8 +19,9 @@ def test_every_set_has_a_config_that_leaves_the_rest_to_the_defaults(name):
     config = load_config(CONFIGS / f"{name}.yaml", ["data.source.path=elsewhere/*.parquet"])
     public = SETS[name]
     assert (config.name, config.task.horizon, config.data.season_length) == (name, public.horizon, public.season_length)
-    asked = config.model_fields_set - {"baselines", "evaluation"}
+    asked = config.model_fields_set - {"baselines", "evaluation", "blends"}
     assert asked == {"name", "data", "task"}
+    assert config.blends == "auto"
     assert sorted(CONFIGS.glob("*.yaml")) == sorted(CONFIGS / f"{known}.yaml" for known in SETS)
 
 
