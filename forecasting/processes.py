@@ -123,9 +123,19 @@ def _collect(
 
 
 def _kill(pool: ProcessPoolExecutor) -> None:
-    """Ends the workers at once. The pool sees them die and drops its jobs; it has no public way for it before 3.14."""
+    """Ends the workers at once. The pool sees them die and drops its jobs; it has no public way for it before 3.14.
+
+    A job too large for the pipe would wait there for a reader for ever, and the pool for it: with the last reader gone
+    its writing fails. CPython sees to that itself from 3.11.5 on (gh-94777).
+    """
     for process in list((pool._processes or {}).values()):
         process.kill()
+    queue = pool._call_queue  # type: ignore[attr-defined]
+    if sys.version_info < (3, 11, 5) and queue is not None:
+        # The pool's own thread may close it too: whoever takes the handle first does.
+        handle, queue._reader._handle = queue._reader._handle, None
+        if handle is not None:
+            os.close(handle)
 
 
 @contextmanager
