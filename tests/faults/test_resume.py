@@ -79,7 +79,7 @@ def test_a_pipeline_killed_in_the_middle_of_a_fit_goes_on_with_that_fit(tmp_path
     for name in ("whole", "killed"):
         raw = tiny_config(tmp_path / name)
         network = raw["forecasters"][0] | {"training": {"max_steps": 3000, "valid_every": 20, "patience": 200}}
-        raw |= {"forecasters": [network], "tuning": {"n_trials": 0}}
+        raw |= {"forecasters": [network], "tuning": {"n_trials": 0}, "training": {"whole_history": False}}
         config = tmp_path / f"{name}.yaml"
         config.write_text(yaml.safe_dump(raw))
         if name == "killed":
