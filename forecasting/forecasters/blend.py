@@ -97,10 +97,9 @@ def weights_of(arrays: SeriesArrays, origins: Origins, forecasts: Sequence[Forec
     M = len(forecasts)
     scale, _ = in_sample_scale(arrays, origins, season_length)
     served = np.logical_and.reduce([_served(f) for f in forecasts])
-    y = arrays.targets(origins, forecasts[0].y_hat.shape[1]) / np.where(scale > 0, scale, np.nan)[:, None]  # (O, H)
-    made = (
-        np.stack([f.y_hat for f in forecasts], axis=-1) / np.where(scale > 0, scale, np.nan)[:, None, None]
-    )  # (O, H, M)
+    unit = np.where(scale > 0, scale, np.nan)
+    y = arrays.targets(origins, forecasts[0].y_hat.shape[1]) / unit[:, None]  # (O, H)
+    made = np.stack([f.y_hat for f in forecasts], axis=-1) / unit[:, None, None]  # (O, H, M)
     usable = np.isfinite(y) & served[:, None] & np.isfinite(made).all(axis=-1)
     counted = usable.any(axis=1)
     if not counted.any():

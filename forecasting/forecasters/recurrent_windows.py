@@ -51,7 +51,8 @@ class TrainingStep:
         self.why_eager = (
             None if panel.is_resident else "the panel does not fit on the device, batches are read from the host"
         )
-        self.why_eager = "a coin decides at every step what the decoder reads" if settings.scheduled_sampling else None
+        if settings.scheduled_sampling:
+            self.why_eager = "a coin decides at every step what the decoder reads"
         self.sampler = WindowSampler(index, settings.training.batch_size or 1, seed, panel.device)
         self.limit = torch.from_numpy(limit).to(panel.device)
         self.judge = loss_of(settings.loss or default_loss(settings.head)).value
