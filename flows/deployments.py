@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from uuid import UUID
 
-from prefect import Flow, get_client
+from prefect import get_client
 from prefect.client.schemas.filters import (
     DeploymentFilter,
     DeploymentFilterName,
@@ -24,18 +24,17 @@ from prefect.runner import Runner
 from prefect.settings import PREFECT_LOGGING_LEVEL, temporary_settings
 from prefect.types.entrypoint import EntrypointType
 
-from flows.pipeline import Values, forecast_pipeline, monitor, predict
+from flows.pipeline import FLOWS, RUN, StageFlow
 from flows.schedule import Planned, plan
 from flows.server import connected
 from flows.signals import KEPT, stoppable_command
-from flows.tasks import Summary
 from forecasting.config import Config
 from forecasting.environment import prefect_home
 from forecasting.errors import ForecastingError, StoppedError
 
-Served = Mapping[str, Flow[[Values], Summary]]
+Served = Mapping[str, StageFlow]
 
-SERVED: Served = {"train": forecast_pipeline, "predict": predict, "monitor": monitor}
+SERVED: Served = {"train": FLOWS[RUN], "predict": FLOWS["predict"], "monitor": FLOWS["monitor"]}
 POLL_SECONDS = 10.0
 
 
@@ -76,7 +75,7 @@ async def _serve(config: Config, planned: Sequence[Planned], flows: Served, poll
     return await _run_until_signal(runner)
 
 
-async def _deploy(runner: Runner, config: Config, line: Planned, flow: Flow[[Values], Summary]) -> UUID:
+async def _deploy(runner: Runner, config: Config, line: Planned, flow: StageFlow) -> UUID:
     deployment = await flow.ato_deployment(
         name=f"{config.name}-{line.stage}",  # pipelines share the server's state
         schedule=line.schedule,

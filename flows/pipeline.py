@@ -1,51 +1,56 @@
-"""The flows: the whole pipeline, and each stage by itself. A config as plain values comes in, a summary goes out.
+"""The flows: the whole pipeline, and each stage by itself, made from the table of stages. `--plain` makes the same calls without Prefect."""
 
-Each is one call into `forecasting.pipeline`; `--plain` makes the same calls without Prefect.
-"""
-
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from typing import Any, Protocol
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
 from prefect import Flow, flow
 from prefect.runtime import deployment
 
 from flows.record import RunLog, end_killed_runs, label
 from flows.signals import end_with_parent, stoppable_flow
-from flows.tasks import Summary, call_stage
-from forecasting import pipeline
-from forecasting.config import Config, parse_config
-from forecasting.pipeline.reporter import Silent, listening, reporting
+from flows.tasks import call_stage
+from forecasting.config import parse_config
+from forecasting.schema import RunSummary, StageSummary
+from forecasting.stages.reporter import Silent, listening, reporting
+from forecasting.stages.run import Work, run
+from forecasting.stages.table import STAGES, Options, Stage, Table
 
 Values = dict[str, Any]  # a Config as plain values: what Prefect's page shows
+StageFlow = Flow[[Values, dict[str, Any] | None], RunSummary]
+
 _NAME = "{config[name]}"
+RUN = "run"  # the flow of the whole pipeline
 
 
-class OpenRun(Protocol):
-    """An open run: it has a method per stage, named as in `pipeline.STAGES`, and knows its id once `ingest` is done."""
+def run_stages(
+    values: Values, target: str | None = None, options: Options | None = None, table: Table = STAGES
+) -> RunSummary:
+    """`target` and what it needs, or a whole run, each stage as a task; raises what a stage raises."""
+    with _around():
 
-    run_id: str
+        def as_task(name: str, work: Work) -> StageSummary:
+            if name == next(iter(table)):  # under the pipeline's lock by now
+                end_killed_runs(values["name"], values["workspace"])
+            return call_stage(name, work)
 
-    def summary(self) -> Summary:
-        """What came out."""
-        ...
+        return run(
+            parse_config(values),
+            target,
+            _typed(target, options or {}, table),
+            around=as_task,
+            on_ingested=lambda run_id: label(values["name"], run_id),
+            table=table,
+        )
 
 
-OpenRunner = Callable[[Config], AbstractContextManager[OpenRun]]
-
-
-def run_stages(values: Values, stages: Sequence[str], open_run: OpenRunner | None = None) -> Summary:
-    """The stages in order inside one open run, `ingest` first; raises what a stage raises.
-
-    `open_run` stands in for `pipeline.open_run`.
-    """
-    with _around(), (open_run or pipeline.open_run)(parse_config(values)) as run:
-        end_killed_runs(values["name"], values["workspace"])
-        for stage in stages:
-            call_stage(stage, getattr(run, stage))
-            if stage == "ingest":
-                label(values["name"], run.run_id)
-        return run.summary()
+def _typed(target: str | None, options: Options, table: Table) -> dict[str, Any]:
+    """Options as the stage takes them: what Prefect's page shows as text is a path again."""
+    paths = (
+        {option.name for option in table[target].options if option.kind == Path | None} if target and options else set()
+    )
+    return {name: Path(value) if name in paths else value for name, value in options.items()}
 
 
 @contextmanager
@@ -58,76 +63,23 @@ def _around() -> Iterator[None]:
         yield
 
 
-@flow(name="forecast_pipeline", flow_run_name=_NAME, persist_result=False)
-def forecast_pipeline(config: Values) -> Summary:
-    """Ingest, window, tune, train, backtest, promote, predict and report."""
-    return run_stages(config, pipeline.STAGES)
+def _flow_of(stage: Stage | None) -> StageFlow:
+    """The flow of one stage, or of the whole run; Prefect finds it again in this module by the name of its function."""
+
+    def function(config: Values, options: dict[str, Any] | None = None) -> RunSummary:
+        return run_stages(config, None if stage is None else stage.name, options)
+
+    function.__name__ = function.__qualname__ = RUN if stage is None else stage.name
+    function.__doc__ = "Every stage of a run, in order." if stage is None else stage.summary
+    name = "forecast_pipeline" if stage is None else stage.name
+    return flow(name=name, flow_run_name=_NAME, persist_result=False)(function)
 
 
-@flow(flow_run_name=_NAME, persist_result=False)
-def ingest(config: Values) -> Summary:
-    """Read the source, check it and publish the series table."""
-    return run_stages(config, ["ingest"])
+FLOWS: dict[str, StageFlow] = {RUN: _flow_of(None)} | {stage.name: _flow_of(stage) for stage in STAGES.values()}
 
 
-@flow(flow_run_name=_NAME, persist_result=False)
-def window(config: Values) -> Summary:
-    """Build and check the window index."""
-    return run_stages(config, ["ingest", "window"])
-
-
-@flow(flow_run_name=_NAME, persist_result=False)
-def tune(config: Values) -> Summary:
-    """Search settings on inner cutoffs."""
-    return run_stages(config, ["ingest", "tune"])
-
-
-@flow(flow_run_name=_NAME, persist_result=False)
-def train(config: Values) -> Summary:
-    """Fit the networks."""
-    return run_stages(config, ["ingest", "train"])
-
-
-@flow(flow_run_name=_NAME, persist_result=False)
-def backtest(config: Values) -> Summary:
-    """Forecast every evaluation cutoff with every model."""
-    return run_stages(config, ["ingest", "backtest"])
-
-
-@flow(flow_run_name=_NAME, persist_result=False)
-def promote(config: Values) -> Summary:
-    """Let the gate judge and register the champion."""
-    return run_stages(config, ["ingest", "promote"])
-
-
-@flow(flow_run_name=_NAME, persist_result=False)
-def predict(config: Values) -> Summary:
-    """Forecast with the champion and publish."""
-    return run_stages(config, ["ingest", "predict"])
-
-
-@flow(flow_run_name=_NAME, persist_result=False)
-def report(config: Values) -> Summary:
-    """Write the page that sums up the newest results."""
-    return run_stages(config, ["ingest", "report"])
-
-
-@flow(flow_run_name=_NAME, persist_result=False)
-def monitor(config: Values) -> Summary:
-    """Compare published forecasts with the actuals that have arrived."""
-    with _around():
-        return call_stage("monitor", lambda: pipeline.monitor(parse_config(config)))
-
-
-FLOWS: dict[str, Flow[[Values], Summary]] = {
-    "run": forecast_pipeline,
-    "ingest": ingest,
-    "window": window,
-    "tune": tune,
-    "train": train,
-    "backtest": backtest,
-    "promote": promote,
-    "predict": predict,
-    "report": report,
-    "monitor": monitor,
-}
+def __getattr__(name: str) -> StageFlow:
+    """Each flow under the name of its stage, as a served flow run imports it."""
+    if name in FLOWS:
+        return FLOWS[name]
+    raise AttributeError(f"module {__name__} has no attribute {name}")

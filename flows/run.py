@@ -5,21 +5,23 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from prefect import tags
 from prefect.logging.handlers import PrefectConsoleHandler
 
-from flows.pipeline import FLOWS
+from flows.pipeline import FLOWS, RUN
 from flows.server import connected
 from flows.signals import stoppable_command
-from flows.tasks import Summary
 from forecasting.config import Config
 from forecasting.environment import prefect_home
 from forecasting.errors import InputError
+from forecasting.schema import RunSummary
+from forecasting.stages.table import Options
 
 
-def run_flow(config: Config, stage: str = "run") -> Summary:
-    """Run the whole pipeline, or one stage of FLOWS, as a Prefect flow.
+def run_flow(config: Config, target: str | None = None, options: Options | None = None) -> RunSummary:
+    """Run the whole pipeline, or one stage and what it needs, as a Prefect flow.
 
     Raises what the stage raises, unchanged; StoppedError (130, 143) after Ctrl-C or SIGTERM.
     """
@@ -32,11 +34,16 @@ def run_flow(config: Config, stage: str = "run") -> Summary:
             connected(home, with_schedules=False),
             tags(config.name),
         ):
-            return FLOWS[stage](config.model_dump(mode="json"))
+            return FLOWS[target or RUN](config.model_dump(mode="json"), _plain(options or {}))
     except InputError:
         if fresh:
             _forget(home, config.workspace.absolute())
         raise
+
+
+def _plain(options: Options) -> dict[str, Any]:
+    """Options as Prefect's page shows them."""
+    return {name: str(value) if isinstance(value, Path) else value for name, value in options.items()}
 
 
 def _forget(home: Path, workspace: Path) -> None:

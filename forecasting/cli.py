@@ -1,11 +1,12 @@
-"""The command line: reads a config, calls the pipeline or a flow, prints what came out, returns an exit code that tells the truth."""
+"""The command line: reads a config, runs stages plainly or as a flow, prints what came out, returns an exit code that tells the truth."""
 
 import signal
 import sys
 from collections.abc import Callable
+from inspect import Parameter, Signature
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,13 +15,16 @@ from forecasting.console import (
     Terminal,
     print_json,
     show_account,
-    show_ingest,
-    show_leaderboard,
     show_outcome,
-    show_rules,
+    show_stage,
 )
-from forecasting.environment import prefect_home, quiet
+from forecasting.environment import prefect_home, prefect_server, quiet
 from forecasting.errors import ForecastingError, InputError
+from forecasting.stages.table import STAGES, Options, Stage
+
+if TYPE_CHECKING:
+    from forecasting.config import Config
+    from forecasting.schema import RunSummary
 
 app = typer.Typer(
     help="Recurrent forecasters that are promoted only when they beat the best statistical baseline out of sample.",
@@ -56,141 +60,66 @@ def run(
 
     config = load_config(config_path, overrides)
     with _terminal(as_json) as terminal:
-        if plain:
-            from forecasting.pipeline import run_all
-
-            summary = run_all(config)
-        else:
-            prefect_home(config.workspace.absolute())
-            from flows.run import run_flow
-
-            summary = run_flow(config)
+        summary = _as_flow(config) if not plain else _plainly(config)
         show_outcome(terminal.console, summary, str(config_path))
     _end(summary, as_json, strict)
 
 
-def _stage(name: str) -> Callable[..., None]:
+def _stage_command(stage: Stage) -> Callable[..., None]:
+    """The command of one stage, with the options that its function takes."""
+
     def command(
-        config_path: ConfigPath, overrides: Overrides = None, as_json: AsJson = False, strict: Strict = False
+        config_path: Path, overrides: list[str] | None, plain: bool, as_json: bool, strict: bool, **options: Any
     ) -> None:
         from forecasting.config import load_config
-        from forecasting.pipeline import run_stage
 
         config = load_config(config_path, overrides)
-        with _terminal(as_json):
-            summary = run_stage(name, config)
+        given = {name: value for name, value in options.items() if value not in (None, False)}
+        with _terminal(as_json) as terminal:
+            called = _plainly if plain or prefect_server() is None else _as_flow
+            summary = called(config, stage.name, given)
+            show_stage(terminal.console, summary.stages[stage.name])
         _end(summary, as_json, strict)
 
+    own = [
+        Parameter(
+            option.name,
+            Parameter.KEYWORD_ONLY,
+            default=option.default,
+            annotation=Annotated[option.kind, typer.Option(option.flag, metavar=option.metavar, help=option.help)],
+        )
+        for option in stage.options
+    ]
+    shared = [
+        Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=kind)
+        for name, kind, default in (
+            ("overrides", Overrides, None),
+            ("plain", Plain, False),
+            ("as_json", AsJson, False),
+            ("strict", Strict, False),
+        )
+    ]
+    parameters = [Parameter("config_path", Parameter.POSITIONAL_OR_KEYWORD, annotation=ConfigPath), *own, *shared]
+    command.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
+    command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return command
 
 
-for _name, _help in {
-    "window": "Index and check the training windows and cutoffs; names series that are too short.",
-    "tune": "Search settings with Optuna on inner cutoffs, before every evaluation cutoff.",
-    "train": "Fit every network on rows up to the first evaluation cutoff.",
-    "monitor": "Score published forecasts on actual values that have arrived; exit 6 on an alert.",
-    "report": "Write the self-contained HTML report.",
-}.items():
-    app.command(_name, help=_help)(_stage(_name))
+for _stage in STAGES.values():
+    app.command(_stage.name, help=_stage.summary)(_stage_command(_stage))
 
 
-@app.command()
-def backtest(
-    config_path: ConfigPath,
-    output: Annotated[Path | None, typer.Option(help="also write all forecasts to this Parquet file")] = None,
-    overrides: Overrides = None,
-    as_json: AsJson = False,
-    strict: Strict = False,
-) -> None:
-    """Forecast every evaluation cutoff with every network and baseline, and score them."""
-    from forecasting.config import load_config
-    from forecasting.pipeline import backtest as backtest_now
+def _plainly(config: "Config", target: str | None = None, options: Options | None = None) -> "RunSummary":
+    from forecasting.stages.run import run as run_stages
 
-    config = load_config(config_path, overrides)
-    with _terminal(as_json) as terminal:
-        summary = backtest_now(config, output)
-        show_leaderboard(terminal.console, summary["stages"]["backtest"]["leaderboard"], None)
-    _end(summary, as_json, strict)
+    return run_stages(config, target, options)
 
 
-@app.command()
-def promote(
-    config_path: ConfigPath,
-    back: Annotated[bool, typer.Option("--rollback", help="the champion before the present one serves again")] = False,
-    overrides: Overrides = None,
-    as_json: AsJson = False,
-    strict: Strict = False,
-) -> None:
-    """Let the gate decide what is served, and register it as champion."""
-    from forecasting.config import load_config
-    from forecasting.pipeline import rollback, run_stage
+def _as_flow(config: "Config", target: str | None = None, options: Options | None = None) -> "RunSummary":
+    prefect_home(config.workspace.absolute())
+    from flows.run import run_flow
 
-    config = load_config(config_path, overrides)
-    with _terminal(as_json) as terminal:
-        summary = rollback(config) if back else run_stage("promote", config)
-        if not back:
-            show_rules(terminal.console, summary["stages"]["promote"])
-    _end(summary, as_json, strict)
-
-
-@app.command()
-def ingest(
-    config_path: ConfigPath,
-    overrides: Overrides = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="print the account, write nothing")] = False,
-    as_json: AsJson = False,
-    strict: Strict = False,
-) -> None:
-    """Read the source, check the series, publish a version of the series table."""
-    from forecasting.config import load_config
-    from forecasting.pipeline import ingest_dry, run_stage
-
-    config = load_config(config_path, overrides)
-    with _terminal(as_json) as terminal:
-        summary = ingest_dry(config) if dry_run else run_stage("ingest", config)
-        show_ingest(terminal.console, summary if dry_run else summary["stages"]["ingest"])
-    _end(summary, as_json, strict)
-
-
-@app.command()
-def predict(
-    config_path: ConfigPath,
-    forecaster: Annotated[
-        str | None, typer.Option(help="an evaluated forecaster by name, or all; not published")
-    ] = None,
-    model: Annotated[
-        str | None, typer.Option(help="a registered model such as models:/NAME@champion; not published")
-    ] = None,
-    origin: Annotated[
-        str | None, typer.Option(metavar="DS", help="forecast from this ds in place of the newest")
-    ] = None,
-    output: Annotated[Path | None, typer.Option(help="also write the rows to this Parquet file")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="forecast, publish nothing")] = False,
-    paths: Annotated[
-        int | None, typer.Option(metavar="N", help="write N sample paths to --output in place of quantiles")
-    ] = None,
-    overrides: Overrides = None,
-    as_json: AsJson = False,
-    strict: Strict = False,
-) -> None:
-    """Ingest what is new, forecast every series with the champion, publish the forecasts in one commit."""
-    from forecasting.config import load_config
-    from forecasting.pipeline import predict as predict_now
-
-    config = load_config(config_path, overrides)
-    with _terminal(as_json) as terminal:
-        summary = predict_now(
-            config,
-            forecaster=forecaster,
-            model=model,
-            origin=origin,
-            output=output,
-            dry_run=dry_run,
-            paths=paths,
-        )
-        for key, value in summary["predict"].items():
-            terminal.console.print(f"  {key:<14} {value}", markup=False, soft_wrap=True)
-    _end(summary, as_json, strict)
+    return run_flow(config, target, options)
 
 
 @app.command()
@@ -240,7 +169,7 @@ def init(
     ] = None,
 ) -> None:
     """Write a config from the data: frequency, season and horizon proposed, each with the reason."""
-    from forecasting.pipeline.starting import draft, write_new
+    from forecasting.init.draft import draft, write_new
 
     path = write_new(*draft(data, _pairs(column or [])), output)
     typer.echo(path.read_text(encoding="utf-8"), nl=False)
@@ -278,7 +207,7 @@ def _root(version: Annotated[bool, typer.Option("--version", help="print the ver
 def _terminal(as_json: bool) -> Any:
     from contextlib import contextmanager
 
-    from forecasting.pipeline.reporter import reporting
+    from forecasting.stages.reporter import reporting
 
     @contextmanager
     def listen() -> Any:
@@ -288,12 +217,10 @@ def _terminal(as_json: bool) -> Any:
     return listen()
 
 
-def _end(summary: dict[str, Any], as_json: bool, strict: bool) -> None:
+def _end(summary: "RunSummary", as_json: bool, strict: bool) -> None:
     if as_json:
-        print_json(summary)
-    ingested = summary.get("stages", {}).get("ingest", {})
-    predicted = summary.get("stages", {}).get("predict") or summary.get("predict") or {}
-    if strict and (ingested.get("n_quarantined") or predicted.get("n_fallback")):
+        print_json(summary.model_dump())
+    if strict and any(stage.is_partial for stage in summary.stages.values()):
         raise typer.Exit(3)
 
 

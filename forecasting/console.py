@@ -5,12 +5,15 @@ import sys
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
+
+if TYPE_CHECKING:
+    from forecasting.schema import IngestSummary, PromoteSummary, RunSummary, StageSummary
 
 LABELS = {
     "mase": "MASE",
@@ -167,7 +170,23 @@ def _shown(column: str, value: Any) -> str:
     return f"{value:.1f}" if column in ("seconds", "mean_rank") else f"{value:.4g}"
 
 
-def show_rules(console: Console, promoted: dict[str, Any]) -> None:
+def show_stage(console: Console, summary: "StageSummary") -> None:
+    """What a person asks of one stage beyond its sentence."""
+    from forecasting.schema import BacktestSummary, IngestSummary, PredictSummary, PromoteSummary
+
+    match summary:
+        case IngestSummary():
+            show_ingest(console, summary)
+        case BacktestSummary():
+            show_leaderboard(console, summary.leaderboard, None)
+        case PromoteSummary():
+            show_rules(console, summary)
+        case PredictSummary():
+            for key, value in summary.model_dump(exclude_defaults=True).items():
+                console.print(f"  {key:<14} {value}", markup=False, soft_wrap=True)
+
+
+def show_rules(console: Console, promoted: "PromoteSummary") -> None:
     """The gate's rules with their evidence, then its sentence."""
     table = Table(title="What the candidate had to show", title_justify="left", header_style="bold")
     for name, justify in (
@@ -178,18 +197,18 @@ def show_rules(console: Console, promoted: dict[str, Any]) -> None:
         ("what it is", "left"),
     ):
         table.add_column(name, justify=justify)  # type: ignore[arg-type]
-    for rule in promoted["rules"]:
-        numbers = ["" if v is None or rule["value"] is None else f"{v:.4g}" for v in (rule["value"], rule["needed"])]
+    for rule in promoted.rules:
+        numbers = ["" if v is None or rule.value is None else f"{v:.4g}" for v in (rule.value, rule.needed)]
         table.add_row(
-            rule["rule"].replace("_", " "),
-            rule["passed"],
+            rule.rule.replace("_", " "),
+            rule.passed,
             *numbers,
-            rule["detail"],
-            style="red" if rule["passed"] == "no" else None,
+            rule.detail,
+            style="red" if rule.passed == "no" else None,
         )
-    if promoted["rules"]:
+    if promoted.rules:
         console.print(table)
-    console.print(promoted["sentence"], style="bold", markup=False, soft_wrap=True)
+    console.print(promoted.sentence, style="bold", markup=False, soft_wrap=True)
 
 
 _DONE = {"set aside": "red", "dropped": "yellow", "moved": "yellow", "flagged": "cyan"}
@@ -219,19 +238,18 @@ def show_account(console: Console, lines: list[dict[str, Any]]) -> None:
     console.print(table)
 
 
-def show_ingest(console: Console, told: dict[str, Any]) -> None:
+def show_ingest(console: Console, told: "IngestSummary") -> None:
     """What an ingest found and published, or would publish."""
-    dry = told["version"] < 0
-    published = "nothing written (dry run)" if dry else f"version {told['version']} · {told['digest'][:12]}"
-    kept = f"{told['n_series']:,} of {told['n_input']:,} series, {told['n_rows']:,} rows of the grid"
-    console.print(f"{kept}, y at {told['n_observed']:,} of them, {told['first']} to {told['last']}", markup=False)
-    show_account(console, told["account"])
-    console.print(f"{told['n_quarantined']:,} series set aside · {published}", markup=False)
-    for name, why in told.get("dropped_covariates", {}).items():
+    published = "nothing written (dry run)" if told.version < 0 else f"version {told.version} · {told.digest[:12]}"
+    kept = f"{told.n_series:,} of {told.n_input:,} series, {told.n_rows:,} rows of the grid"
+    console.print(f"{kept}, y at {told.n_observed:,} of them, {told.first} to {told.last}", markup=False)
+    show_account(console, [line.model_dump() for line in told.account])
+    console.print(f"{told.n_quarantined:,} series set aside · {published}", markup=False)
+    for name, why in told.dropped_covariates.items():
         console.print(f"covariate {name} is dropped: {why}", markup=False, soft_wrap=True)
-    if told["changes"]:
-        console.print(told["changes"]["sentence"], markup=False, soft_wrap=True)
-        for what, ids in told["changes"]["examples"].items():
+    if told.changes:
+        console.print(told.changes.sentence, markup=False, soft_wrap=True)
+        for what, ids in told.changes.examples.items():
             if ids:
                 names = ", ".join(_printable(name) or "''" for name in ids)
                 console.print(f"  {what:<8} {names}", markup=False, soft_wrap=True)
@@ -243,17 +261,19 @@ def _printable(name: str, longest: int = 40) -> str:
     return text if len(text) <= longest else text[: longest - 3] + "..."
 
 
-def show_outcome(console: Console, summary: dict[str, Any], config_path: str) -> None:
+def show_outcome(console: Console, summary: "RunSummary", config_path: str) -> None:
     """After a whole run: leaderboard, verdict, where things are, what to do next."""
-    stages = summary["stages"]
-    show_leaderboard(console, stages["backtest"]["leaderboard"], stages["promote"]["model"])
-    console.print(stages["promote"]["sentence"], style="bold", markup=False, soft_wrap=True)
-    predicted = stages["predict"]
+    from forecasting.schema import BacktestSummary, PredictSummary, PromoteSummary, ReportSummary
+
+    backtest, promoted = summary.of(BacktestSummary), summary.of(PromoteSummary)
+    predicted, report = summary.of(PredictSummary), summary.of(ReportSummary)
+    show_leaderboard(console, backtest.leaderboard, promoted.model)
+    console.print(promoted.sentence, style="bold", markup=False, soft_wrap=True)
     lines = [
-        f"forecasts  {predicted['table']} ({predicted['n_rows']:,} rows, {predicted['n_fallback']} series by the fallback)",
-        f"report     {stages['report']['path']}",
-        f"run        {summary['run_id']} in {summary['seconds']:.0f} s"
-        + (f"; reused: {', '.join(summary['reused'])}" if summary["reused"] else ""),
+        f"forecasts  {predicted.table} ({predicted.n_rows:,} rows, {predicted.n_fallback} series by the fallback)",
+        f"report     {report.path}",
+        f"run        {summary.run_id} in {summary.seconds:.0f} s"
+        + (f"; reused: {', '.join(summary.reused)}" if summary.reused else ""),
         f"next       forecast ui {config_path}          every run, trial and model in the MLflow UI",
         f"           forecast dashboard {config_path}   leaderboard and forecasts of any series",
         f"           forecast predict {config_path}     forecast again when new data has come",

@@ -63,6 +63,11 @@ def prefect_home(workspace: Path) -> Path:
     return home
 
 
+def prefect_server() -> str | None:
+    """The API of a Prefect server that this process was told to use, None where there is none."""
+    return os.environ.get("PREFECT_API_URL") or None
+
+
 def mlflow_server_environment(uri: str) -> dict[str, str]:
     """All variables for a child process that serves MLflow's page on the store at `uri`, what it does not need off.
 

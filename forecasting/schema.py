@@ -1,11 +1,14 @@
-"""The tables between stages as typed contracts; imports nobody else of this project.
+"""The tables between stages, and the JSON that they hand over, as typed contracts; imports nobody else of this project.
 
 `ds` is the start of the period: Datetime("us", UTC), Date, or Int64 for integer steps. `y` and all forecasts are in the
 original unit of the series. Column names are constants and never parameters.
 """
 
+from typing import TypeVar
+
 import dataframely as dy
 import polars as pl
+from pydantic import BaseModel, ConfigDict, JsonValue, SerializeAsAny
 
 UNIQUE_ID = "unique_id"
 DS = "ds"
@@ -36,7 +39,7 @@ class SeriesTable(_Timed):
 
 
 class QuarantineTable(dy.Schema):
-    """Key (dataset_version, unique_id, reason): why a series was set aside, or what was dropped from it."""
+    """Key (dataset_version, unique_id, reason): why a series was set or what was dropped from it."""
 
     dataset_version = dy.Int64(nullable=False)
     unique_id = dy.String(nullable=False)
@@ -124,6 +127,338 @@ class SlicesTable(dy.Schema):
     median = dy.Float64(nullable=True)
     weighted = dy.Float64(nullable=True)
     n = dy.Int64(nullable=False)
+
+
+class HandOver(BaseModel):
+    """JSON that crosses a process or a file; unknown keys are refused, so a reader and a writer cannot drift apart."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+Cell = str | int | float | bool | None
+Row = dict[str, Cell]  # a row of a table whose columns the table says, such as the leaderboard
+
+
+SummaryT = TypeVar("SummaryT", bound="StageSummary")
+
+
+class StageSummary(HandOver):
+    """What a stage tells; `reused`: everything was there already."""
+
+    reused: bool = False
+    seconds: float = 0.0
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether series were set aside or fell back, which `--strict` takes for a failure."""
+        return False
+
+
+class ChangeSummary(HandOver):
+    """What is different from the version of the series table before (`since`), in a sentence and in numbers."""
+
+    since: int
+    sentence: str
+    rows_added: int
+    rows_changed: int
+    rows_removed: int
+    series_new: int
+    series_gone: int
+    series_changed: int
+    columns_added: list[str]
+    columns_removed: list[str]
+    examples: dict[str, list[str]]
+
+
+class AccountLine(HandOver):
+    """One reason of an ingest: how many series and rows it met, what became of them, and one example."""
+
+    reason: str
+    meaning: str
+    effect: str
+    key: str
+    series: int
+    rows: int
+    example: str | None
+    detail: str
+
+
+class IngestSummary(StageSummary):
+    """The version that is current after an ingest, and the account of what was set aside. `version` -1: a dry run."""
+
+    n_input: int
+    n_quarantined: int
+    account: list[AccountLine]
+    n_series: int
+    n_rows: int
+    n_observed: int
+    first: str
+    last: str
+    version: int
+    digest: str
+    changes: ChangeSummary | None = None
+    n_rows_read: int = 0
+    read: list[dict[str, JsonValue]] = []  # per source what it says of itself
+    dropped_covariates: dict[str, str] = {}  # name to reason
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether series were set aside."""
+        return self.n_quarantined > 0
+
+
+class WindowSummary(StageSummary):
+    """Training windows over all networks, the cutoffs, and series that are too short for a network."""
+
+    n_windows: int
+    n_cutoffs: int
+    n_origins: int
+    n_inner_origins: int
+    first_cutoff: str
+    n_short: int
+    short: list[str]
+
+
+class TuneSummary(StageSummary):
+    """How much was tried, and the best values by forecaster."""
+
+    n_studies: int
+    n_trials: int
+    best: dict[str, dict[str, Cell]]
+
+
+class TrainSummary(StageSummary):
+    """The candidate, scores on the inner cutoffs by forecaster, and fits that failed with their reason."""
+
+    candidate: str | None
+    inner_scores: dict[str, float]
+    failed: dict[str, str]
+
+
+class BacktestSummary(StageSummary):
+    """The comparison of all models; `digest` is that of the forecasts, `leaderboard_digest` leaves seconds out."""
+
+    models: int
+    cutoffs: int
+    rows: int
+    best: str
+    digest: str
+    leaderboard_digest: str
+    leaderboard: list[Row]
+    leaks: list[str] = []  # models whose forecasts moved with what comes after the cutoff
+    output: str | None = None
+
+
+class Served(HandOver):
+    """One version that serves or served: where its state lies, and the state that was evaluated."""
+
+    model: str
+    kind: str
+    version: str
+    digest: str
+    folder: str
+    evaluated: str
+    decision: str
+    run_id: str
+
+
+class Champion(Served):
+    """`champion.json`: what serves now, and what served before, newest first."""
+
+    previous: list[Served] = []
+
+
+class RuleRow(HandOver):
+    """One rule of the gate with its evidence; `passed`: yes, no, or does not apply."""
+
+    rule: str
+    passed: str
+    value: float | None
+    needed: float | None
+    detail: str
+
+
+class PromoteSummary(StageSummary, Served):
+    """What serves after the gate, its sentence, and its rules."""
+
+    sentence: str
+    rules: list[RuleRow]
+
+
+class PredictSummary(StageSummary):
+    """Forecasts from the newest origin or another; what was not published has no digest."""
+
+    models: list[str]
+    published: bool
+    n_rows: int
+    n_series: int
+    model: str | None = None
+    model_version: str | None = None
+    cutoff: str | None = None
+    n_fallback: int = 0
+    fallbacks: dict[str, str] = {}  # the first series that the fallback served, with the reason
+    table: str | None = None
+    table_version: int | None = None
+    digest: str | None = None
+    n_paths: int | None = None
+    output: str | None = None
+    dry_run: bool = False
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether series fell back."""
+        return self.n_fallback > 0
+
+
+class ReportSummary(StageSummary):
+    """Where the report lies, and how many forecasts are published in all."""
+
+    path: str
+    published: int
+
+
+class MonitorSummary(StageSummary):
+    """Published forecasts scored on what has arrived: `skill` at the newest cutoff, `alert` null or why."""
+
+    n_scored: int
+    n_waiting: int
+    skill: float | None
+    alert: str | None
+
+
+class RunSummary(HandOver):
+    """What a command prints as JSON: the same numbers as the MLflow run."""
+
+    name: str
+    run_id: str | None
+    mlflow_run_id: str | None
+    stages: dict[str, SerializeAsAny[StageSummary]]
+    reused: list[str]
+    seconds: float
+
+    def of(self, kind: type[SummaryT]) -> SummaryT:
+        """The summary of this kind; KeyError where its stage was not run."""
+        for summary in self.stages.values():
+            if isinstance(summary, kind):
+                return summary
+        raise KeyError(kind.__name__)
+
+
+class Latest(HandOver):
+    """`latest.json`: what the dashboard starts from."""
+
+    run_id: str
+    mlflow_run_id: str | None
+    champion: str
+    champion_kind: str
+    best_baseline: str
+    verdict: str
+    decision: str
+    primary_metric: str
+    quantile_levels: list[float]
+    dataset_version: int
+    leaderboard: list[Row]
+    report: str
+    finished_at: str
+
+
+class Profile(HandOver):
+    """The gradient through time at one step of a fit: by lag in units of `stride`, the largest 1."""
+
+    step: int
+    effective_memory: int
+    stride: int
+    profile: list[float]
+
+
+class MemberFit(HandOver):
+    """One network of an ensemble: its settings with nothing left to adapt, its seed, its best step."""
+
+    resolved: dict[str, JsonValue]
+    seed: int
+    best_step: int
+    best_loss: float | None
+
+
+class FitOutcome(MemberFit):
+    """A fit; where it diverged `failed` says why and there is no state."""
+
+    resolved: dict[str, JsonValue] = {}
+    seed: int = 0
+    best_step: int = 0
+    best_loss: float | None = None
+    failed: str | None = None
+    fit_seconds: float = 0.0
+    history: list[dict[str, float]] = []  # rows {step, train_loss, valid_loss, ...}
+    profiles: list[Profile] = []
+    notes: dict[str, JsonValue] = {}
+
+
+class EnsembleOutcome(FitOutcome):
+    """The networks of one forecaster together: course and settings of the first, sums and medians over all.
+
+    `seconds_of` is there where a further fit on the whole history is evaluated.
+    """
+
+    inner_score: float | None = None
+    calibration: dict[str, JsonValue] | None = None
+    members: list[MemberFit] = []
+    seconds_of: dict[str, float] = {}
+
+
+class BlendOutcome(HandOver):
+    """A blend: its members with their weights, and the score of the inner cutoffs where it was not fitted."""
+
+    members: list[str]
+    weights: list[float]
+    inner_score: float | None = None
+
+
+class Trial(HandOver):
+    """One trial of a study; `intermediate` are validation losses by look."""
+
+    number: int
+    state: str
+    value: float | None
+    values: dict[str, Cell]
+    intermediate: dict[str, float]
+    seconds: float | None
+
+
+class StudyOutcome(HandOver):
+    """A finished study."""
+
+    best_values: dict[str, Cell]
+    best_score: float | None
+    trials: list[Trial]
+
+
+class ChunkOutcome(HandOver):
+    """Forecasts of one model at some cutoffs; seconds are those of computing."""
+
+    n_rows: int
+    n_origins: int
+    n_fallback: int
+    predict_seconds: float
+    digest: str
+
+
+class LeakOutcome(HandOver):
+    """Forecasts that were compared before and after what came later was changed to noise, and those that moved."""
+
+    checked: int
+    moved: int
+    moved_ids: list[str]
+    forecast_checked: int
+    forecast_moved: int
+    fit_checked: int | None = None
+    fit_moved: int | None = None
+    window_checked: int | None = None
+    window_moved: int | None = None
+
+
+class Nothing(HandOver):
+    """The outcome of a job that leaves files alone."""
 
 
 def quantile_column(level: float) -> str:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from forecasting.forecasters.local import load as load_baseline
 from forecasting.forecasters.protocol import Forecaster
 from forecasting.forecasters.recurrent import load as load_network
 from forecasting.forecasters.recurrent_state import FORMAT as RECURRENT_FORMAT
+from forecasting.results import Aside
 
 _FORMATS = {
     "baseline": 1,
@@ -19,6 +21,19 @@ _FORMATS = {
     "blend": 1,
     "recurrent": RECURRENT_FORMAT,
 }  # the newest format of each kind; older ones are read too
+
+
+@dataclass(frozen=True)
+class SavedState:
+    """A saved forecaster as what a result depends on: by its digest, wherever it lies."""
+
+    folder: Aside[Path]
+    digest: str
+
+    @classmethod
+    def at(cls, folder: Path) -> "SavedState":
+        """The state in `folder` as it is now."""
+        return cls(folder, state_digest(folder))
 
 
 def load_forecaster(folder: Path, device: str = "cpu", workers: int = 1, memory: Path | None = None) -> Forecaster:

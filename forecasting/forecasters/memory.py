@@ -10,18 +10,19 @@ import os
 import uuid
 from collections.abc import Sequence
 from dataclasses import asdict
-from functools import cache
-from importlib.metadata import version
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 
+from forecasting.code import code_digest, library_versions
 from forecasting.forecasters.baselines import BaselineSettings
 from forecasting.forecasters.chunks import Timed
 from forecasting.forecasters.protocol import Task
+from forecasting.results import content_digest
 from forecasting.series.arrays import FloatArray
-from forecasting.stages import key_of
 
+_FITS = "forecasting.forecasters.local"  # whose code, with all that it calls, makes the forecasts
 _KEY_BYTES = 16
 _MOST_FILES = 256  # of one baseline
 _MOST_BYTES = 1 << 32  # of one baseline
@@ -37,8 +38,8 @@ class Memory:
         if folder is not None:
             # Its name and its cap change no forecast.
             made_by = {key: value for key, value in asdict(settings).items() if key not in ("name", "max_seconds")}
-            inputs = {"settings": made_by, "task": asdict(task), "libraries": _libraries()}
-            self._folder = folder / settings.kind / key_of("memory", inputs)
+            inputs = [made_by, asdict(task), code_digest(_FITS), library_versions()]
+            self._folder = folder / settings.kind / content_digest(inputs)
 
     def find(self, histories: Sequence[FloatArray]) -> list[Timed | None]:
         """The answer to each history with the seconds that it took, None where there is none yet."""
@@ -93,7 +94,14 @@ def _digest(history: FloatArray) -> Key:
 
 
 def _read(path: Path, wanted: set[Key]) -> dict[Key, Timed]:
-    """Those of the file's answers that are wanted."""
+    """Those of the file's answers that are wanted; none where it cannot be read back as it was written."""
+    try:
+        return _answers(path, wanted)
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+        return {}
+
+
+def _answers(path: Path, wanted: set[Key]) -> dict[Key, Timed]:
     with np.load(path, allow_pickle=False) as content:
         rows = content["keys"].reshape(-1, _KEY_BYTES)
         keys = [row.tobytes() for row in rows]
@@ -108,8 +116,3 @@ def _read(path: Path, wanted: set[Key]) -> dict[Key, Timed]:
             answer = reasons[i] or (y_hat[place[i]], quantiles[place[i]])
             answers[key] = answer, seconds[i]
     return answers
-
-
-@cache
-def _libraries() -> dict[str, str]:
-    return {name: version(name) for name in ("numpy", "scipy", "statsmodels", "statsforecast")}

@@ -7,6 +7,7 @@ from typing import Any
 import polars as pl
 
 from forecasting.freq import Frequency, parse_freq
+from forecasting.results import Aside
 from forecasting.series.arrays import SeriesArrays, to_arrays
 from forecasting.series.layout import Span
 from forecasting.series.store import SeriesStore
@@ -59,11 +60,15 @@ class Reading:
 
 @dataclass(frozen=True)
 class Dataset:
-    """A version of the series table below `folder`; cheap to pass to another process, which calls `arrays()`."""
+    """A version of the series table below `folder`; cheap to pass to another process, which calls `arrays()`.
 
-    folder: Path
-    version: int
+    Where it lies says nothing of what it holds: that is its `digest`.
+    """
+
+    folder: Aside[Path]
+    version: Aside[int]
     reading: Reading
+    digest: str
 
     def frame(self) -> pl.DataFrame:
         """The version as a series table."""

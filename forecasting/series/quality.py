@@ -63,7 +63,7 @@ class QualitySettings:
 
 @dataclass(frozen=True)
 class Checked:
-    """`frame`: unique_id, ds, y, covariates of the good series, sorted by key. `found`: what was set aside, dropped or
+    """`frame`: unique_id, ds, y, covariates of the good series, sorted by key. `found`: what was set dropped or
     moved; `facts`: a line per good series. `n_series`: ids in the input; those of `frame` and the quarantined ones add up
     to it.
     """

@@ -5,9 +5,7 @@ the same values, and each trial's sampler is seeded by the number of finished tr
 uninterrupted one would have drawn.
 """
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import numpy as np
 import optuna
@@ -18,21 +16,30 @@ from forecasting.evaluation.selection import inner_score
 from forecasting.forecasters.protocol import Task, no_progress
 from forecasting.forecasters.recurrent import RecurrentForecaster, RecurrentSettings
 from forecasting.forecasters.recurrent_settings import settings_from_dict
+from forecasting.processes import Progress
+from forecasting.results import Aside, Job, Making
+from forecasting.schema import StudyOutcome, Trial
 from forecasting.series.arrays import Origins, SeriesArrays
 from forecasting.series.as_of import as_of
 from forecasting.series.cutoffs import inner_origins
 from forecasting.series.dataset import Dataset
 from forecasting.series.inner_windows import InnerWindows
-from forecasting.tuning.space import Choice, Distribution, apply, suggest
+from forecasting.tuning.space import Distribution, apply, suggest
 
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 
 
-@dataclass(frozen=True)
-class StudyJob:
-    """What a worker needs to run one study; `until` holds one origin per series: the oldest evaluation cutoff."""
+@dataclass(frozen=True, kw_only=True)
+class StudyJob(Job[StudyOutcome]):
+    """One study; `until` holds one origin per series: the oldest evaluation cutoff.
 
-    name: str  # of the study in the storage
+    In the storage it is named `prefix` and its key: another space or other data is another study.
+    """
+
+    kind = "tune"
+    outcome = StudyOutcome
+
+    prefix: Aside[str]
     settings: RecurrentSettings
     space: dict[str, Distribution]
     n_trials: int
@@ -44,15 +51,24 @@ class StudyJob:
     until: Origins
     seed: int
     device: str
-    storage: str
+    storage: Aside[str]
+
+    @property
+    def label(self) -> str:
+        """The forecaster whose settings are searched."""
+        return f"tune {self.settings.name}"
+
+    def make(self, making: Making) -> StudyOutcome:
+        """Run or resume the study."""
+        return run_study(self, f"{self.prefix}/{making.key}", making.progress)
 
 
-def run_study(job: StudyJob, progress: Callable[[int, int, str], None]) -> dict[str, Any]:
-    """Run or resume a study; returns {best_values, best_score, trials: rows {number, state, value, values, seconds}}."""
+def run_study(job: StudyJob, name: str, progress: Progress) -> StudyOutcome:
+    """Run or resume the study `name`; trials in the order of their numbers."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(
         storage=job.storage,
-        study_name=job.name,
+        study_name=name,
         direction="minimize",
         load_if_exists=True,
         pruner=optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=3),
@@ -110,18 +126,17 @@ def _best_text(study: optuna.Study, metric: str) -> str:
     )
 
 
-def _outcome(study: optuna.Study) -> dict[str, Any]:
+def _outcome(study: optuna.Study) -> StudyOutcome:
     trials = study.get_trials(deepcopy=False, states=FINISHED)
     rows = [
-        {
-            "number": number,
-            "state": t.state.name,
-            "value": t.value if t.state == TrialState.COMPLETE else None,
-            "values": dict(t.params),
-            "intermediate": {str(k): v for k, v in t.intermediate_values.items()},
-            "seconds": t.duration.total_seconds() if t.duration else None,
-        }
+        Trial(
+            number=number,
+            state=t.state.name,
+            value=t.value if t.state == TrialState.COMPLETE else None,
+            values=dict(t.params),
+            intermediate={str(k): v for k, v in t.intermediate_values.items()},
+            seconds=t.duration.total_seconds() if t.duration else None,
+        )
         for number, t in enumerate(sorted(trials, key=lambda t: t.number))
     ]
-    best: dict[str, Choice] = dict(study.best_trial.params)
-    return {"best_values": best, "best_score": study.best_value, "trials": rows}
+    return StudyOutcome(best_values=dict(study.best_trial.params), best_score=study.best_value, trials=rows)

@@ -1,29 +1,27 @@
 """How a fit is told in its run: figures of its course, and a sentence on how far back the network learnt to look."""
 
-from typing import Any
-
 import plotly.graph_objects as go
 import polars as pl
 
 from forecasting.figures.gradients import gradient_through_time, profile_frame
 from forecasting.figures.training import gradient_norms, loss_curves
-from forecasting.pipeline.jobs import TrainJob
+from forecasting.schema import FitOutcome
+from forecasting.stages.jobs.fit import Recipe
 
 _SHOWN = ("step", "train_loss", "valid_loss", "gradient_norm")
 
 
-def training_figures(name: str, summary: dict[str, Any], recipe: TrainJob) -> dict[str, go.Figure]:
+def training_figures(name: str, told: FitOutcome, recipe: Recipe) -> dict[str, go.Figure]:
     """Loss, gradient norm and gradient through time (first, middle and kept weights), by title."""
     schema = dict.fromkeys(_SHOWN, pl.Float64)  # a fit that failed may have measured none of them
-    history = pl.DataFrame([{k: row.get(k) for k in _SHOWN} for row in summary["history"]], schema=schema)
+    history = pl.DataFrame([{k: row.get(k) for k in _SHOWN} for row in told.history], schema=schema)
     history = history.with_columns(model=pl.lit(name))
     figures = {
         "Loss": loss_curves(history),
         "Gradient norm": gradient_norms(history, recipe.settings.training.clip_norm),
     }
-    profiles = summary.get("profiles", [])
-    if any(row["profile"] for row in profiles):
-        *during, kept = profiles
+    if any(row.profile for row in told.profiles):
+        *during, kept = [row.model_dump() for row in told.profiles]
         shown = during if len(during) < 3 else [during[0], during[len(during) // 2]]
         lines = {f"after step {row['step']}" if row["step"] else "before training": row for row in shown}
         lines[f"weights that were kept (step {kept['step']})"] = kept

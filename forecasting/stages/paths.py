@@ -22,9 +22,9 @@ class Paths:
         return self.root / ".lock"
 
     @property
-    def stages(self) -> Path:
-        """Finished stage results."""
-        return self.root / "stages"
+    def results(self) -> Path:
+        """Finished results of jobs."""
+        return self.root / "results"
 
     @property
     def memory(self) -> Path:

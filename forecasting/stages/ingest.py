@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -17,33 +17,62 @@ import polars as pl
 from forecasting.config import Config
 from forecasting.errors import InputError
 from forecasting.freq import parse_freq
-from forecasting.pipeline.disk import disk_errors
-from forecasting.pipeline.paths import Paths
 from forecasting.processes import workers_of
-from forecasting.schema import DS, UNIQUE_ID, Y
+from forecasting.results import Aside, Job, Making
+from forecasting.schema import DS, UNIQUE_ID, AccountLine, ChangeSummary, IngestSummary, Y
+from forecasting.series.arrays import missing_future
 from forecasting.series.changes import changes as changes_between
 from forecasting.series.changes import told
 from forecasting.series.chunks import SeriesChunks
+from forecasting.series.cutoffs import last_origins
+from forecasting.series.dataset import Dataset
 from forecasting.series.draft import Draft, Part
 from forecasting.series.grid import to_grid
 from forecasting.series.quality import Checked, check_series, grid_phase, require_few_quarantined, together
 from forecasting.series.store import DATASET_VERSION, SeriesStore, Version
 from forecasting.sources import Scan
-from forecasting.stages import StageStore
+from forecasting.stages.disk import disk_errors
+from forecasting.stages.plan import Plan, reading_of
+from forecasting.stages.reporter import listening
 
 _BATCH_ROWS = 1_000_000
 _BY_THE_CLOCK = {"future"}  # reasons that another day may take back
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Ingested:
-    """The current version and the account of what was set aside."""
+    """The current version of the series table, the dataset that a run reads of it, and what was set aside."""
 
     version: Version
+    dataset: Dataset
     ds_type: pl.DataType
     quarantine: pl.DataFrame
-    changed: bool
-    summary: dict[str, Any]
+    run_id: str
+    summary: IngestSummary
+
+
+@dataclass(frozen=True, kw_only=True)
+class IngestJob(Job[IngestSummary]):
+    """What an ingest told, by all that it depends on: an unchanged input is not read again."""
+
+    kind = "ingest"
+    outcome = IngestSummary
+
+    fingerprints: list[str]
+    data: str  # the settings as JSON
+    horizon: int
+    version: Version
+    told: Aside[IngestSummary | None] = None
+
+    @property
+    def here(self) -> bool:
+        """It is known already."""
+        return True
+
+    def make(self, making: Making) -> IngestSummary:  # noqa: ARG002 - leaves no file
+        """What was told."""
+        assert self.told is not None
+        return self.told
 
 
 @dataclass(frozen=True)
@@ -57,24 +86,73 @@ class _Chunk:
     last: Any
 
 
-def ingest(config: Config, paths: Paths, *, dry_run: bool = False) -> Ingested:
-    """Read, check, grid and publish; InputError for an unusable source, LimitError past `max_quarantined` or where the disk
-    is full: nothing published.
+@dataclass(frozen=True)
+class _Found:
+    """What reading the source came to, before a run makes anything of it."""
+
+    version: Version
+    ds_type: pl.DataType
+    quarantine: pl.DataFrame
+    summary: IngestSummary
+
+
+def ingest(plan: Plan) -> Ingested:
+    """Read the source, check the series, publish a version of the series table.
+
+    InputError for an unusable source, LimitError past `max_quarantined` or where the disk is full: nothing is published.
     """
+    found = _read(plan, dry_run=False)
+    reading = reading_of(plan.config, found.ds_type)
+    whole = Dataset(plan.paths.root, found.version.version, reading, found.version.digest)
+    dataset, gone = _known_ahead(plan.config, whole)
+    for name, why in gone.items():
+        listening().warn(f"covariate {name} is dropped: {why}")
+    return Ingested(
+        version=found.version,
+        dataset=dataset,
+        ds_type=found.ds_type,
+        quarantine=found.quarantine,
+        run_id=plan.run_id(found.version.digest),
+        summary=found.summary.model_copy(update={"dropped_covariates": gone}),
+    )
+
+
+def ingest_dry(plan: Plan) -> IngestSummary:
+    """Print the account, write nothing."""
+    return _read(plan, dry_run=True).summary
+
+
+def _known_ahead(config: Config, dataset: Dataset) -> tuple[Dataset, dict[str, str]]:
+    """The dataset without the known-future covariates that are not known over the newest horizon, and how many series lack
+    each; where the config says `error` they stay, and who reads the dataset refuses it.
+    """
+    names = dataset.reading.known_future
+    if config.data.covariates.missing_future == "error" or not names:
+        return dataset, {}
+    arrays = dataset.arrays()
+    missing = missing_future(arrays, last_origins(arrays, dataset.reading.align), config.task.horizon)
+    gone = {name: f"not known over the horizon of {len(which)} series" for name, which in missing.items()}
+    kept = [name for name in names if name not in gone]
+    return replace(dataset, reading=replace(dataset.reading, known_future=kept)), gone
+
+
+def _read(plan: Plan, *, dry_run: bool) -> _Found:
+    """The current version after reading the source, or the one that there would be."""
+    config, root = plan.config, plan.paths.root
     scan = config.data.source.scan()
     future = None if config.data.future is None else config.data.future.scan((UNIQUE_ID, DS))
     scans = [scan] if future is None else [scan, future]
-    store, stages = SeriesStore(paths.root), StageStore(paths.stages)
+    store = SeriesStore(root)
     before = store.current()
-    inputs = None if dry_run else _inputs(config, scans)
-    known = None if inputs is None or before is None else stages.find("ingest", inputs | {"version": asdict(before)})
-    if known is not None and before is not None and not _reasons(known.summary) & _BY_THE_CLOCK:
-        summary = known.summary | {"changes": None}
-        return Ingested(before, store.ds_type(), store.quarantine().drop(DATASET_VERSION), False, summary)
+    if before is not None and not dry_run:
+        job = _job(config, scans, before)
+        known = None if job is None else plan.results.find(job)
+        if known is not None and not _reasons(known.outcome) & _BY_THE_CLOCK:
+            summary = known.outcome.model_copy(update={"changes": None, "reused": True})
+            return _Found(before, store.ds_type(), store.quarantine().drop(DATASET_VERSION), summary)
     with ExitStack() as stack:
-        stack.enter_context(disk_errors(paths.root))
-        root = Path(stack.enter_context(TemporaryDirectory())) if dry_run else paths.root
-        draft = stack.enter_context(Draft(root))
+        stack.enter_context(disk_errors(root))
+        draft = stack.enter_context(Draft(Path(stack.enter_context(TemporaryDirectory())) if dry_run else root))
         series = SeriesChunks(_batches(scan, config), draft.folder("spill"), int(config.chunk_mib * 2**20))
         chunks = [_told(draft, chunk) for chunk in _chunks(config, series, future, draft)]
         checked = together([chunk.checked for chunk in chunks])
@@ -86,28 +164,27 @@ def ingest(config: Config, paths: Paths, *, dry_run: bool = False) -> Ingested:
         changed = before is None or before.version != version.version
         changes = _changes(store, before, draft) if before is not None and changed else None
     read = {"n_rows_read": series.n_rows, "read": [opened.provenance for opened in scans]}
-    summary = _summary(version, checked, chunks) | {"changes": changes} | read
-    if inputs is not None:
-        stages.run("ingest", inputs | {"version": asdict(version)}, lambda _: summary)
-    return Ingested(version, checked.frame.schema[DS], checked.quarantine, changed, summary)
+    summary = _summary(version, checked, chunks).model_copy(update={"changes": changes} | read)
+    job = None if dry_run else _job(config, scans, version)
+    if job is not None:
+        plan.results.run([replace(job, told=summary)])
+    told_now = summary.model_copy(update={"reused": not changed})
+    return _Found(version, checked.frame.schema[DS], checked.quarantine, told_now)
 
 
-def _inputs(config: Config, scans: list[Scan]) -> dict[str, Any] | None:
+def _job(config: Config, scans: list[Scan], version: Version) -> IngestJob | None:
     """What an ingest depends on; None where nobody can tell whether it is still the same."""
-    fingerprints = [scan.fingerprint for scan in scans]
-    if None in fingerprints:
+    fingerprints = [scan.fingerprint for scan in scans if scan.fingerprint is not None]
+    if len(fingerprints) < len(scans):
         return None
-    return {
-        "fingerprints": fingerprints,
-        "data": config.data.model_dump(mode="json"),
-        "horizon": config.task.horizon,
-    }
+    data = config.data.model_dump_json()
+    return IngestJob(fingerprints=fingerprints, data=data, horizon=config.task.horizon, version=version)
 
 
-def _changes(store: SeriesStore, before: Version, draft: Draft) -> dict[str, Any]:
+def _changes(store: SeriesStore, before: Version, draft: Draft) -> ChangeSummary:
     """What is different from the version before."""
     found = changes_between(store.scan(before.version), draft.scan())
-    return {"since": before.version, "sentence": told(found, before.version), **found.to_dict()}
+    return ChangeSummary(since=before.version, sentence=told(found, before.version), **found.to_dict())
 
 
 def _chunks(config: Config, series: SeriesChunks, scan: Scan | None, draft: Draft) -> Iterator[_Chunk]:
@@ -175,23 +252,23 @@ def _told(draft: Draft, chunk: _Chunk) -> _Chunk:
     return replace(chunk, part=replace(chunk.part, frame=chunk.part.frame.clear()))
 
 
-def _summary(version: Version, checked: Checked, chunks: list[_Chunk]) -> dict[str, Any]:
-    return {
-        "n_input": checked.n_series,
-        "n_quarantined": checked.n_quarantined,
-        "account": checked.account,
-        "n_series": version.n_series,
-        "n_rows": version.n_rows,
-        "n_observed": sum(chunk.n_observed for chunk in chunks),
-        "first": str(min(chunk.first for chunk in chunks if chunk.first is not None)),
-        "last": str(max(chunk.last for chunk in chunks if chunk.last is not None)),
-        "version": version.version,
-        "digest": version.digest,
-    }
+def _summary(version: Version, checked: Checked, chunks: list[_Chunk]) -> IngestSummary:
+    return IngestSummary(
+        n_input=checked.n_series,
+        n_quarantined=checked.n_quarantined,
+        account=[AccountLine(**line) for line in checked.account],
+        n_series=version.n_series,
+        n_rows=version.n_rows,
+        n_observed=sum(chunk.n_observed for chunk in chunks),
+        first=str(min(chunk.first for chunk in chunks if chunk.first is not None)),
+        last=str(max(chunk.last for chunk in chunks if chunk.last is not None)),
+        version=version.version,
+        digest=version.digest,
+    )
 
 
-def _reasons(summary: dict[str, Any]) -> set[str]:
-    return {line["reason"] for line in summary["account"]}
+def _reasons(summary: IngestSummary) -> set[str]:
+    return {line.reason for line in summary.account}
 
 
 def _require_history(facts: pl.DataFrame, horizon: int) -> None:
