@@ -21,27 +21,28 @@ Values = dict[str, Any]  # a Config as plain values: what Prefect's page shows
 StageFlow = Flow[[Values, dict[str, Any] | None], RunSummary]
 
 _NAME = "{config[name]}"
-RUN = "run"  # the flow of the whole pipeline
+RUN = "forecast_pipeline"  # the flow of a whole run
 
 
 def run_stages(
-    values: Values, target: str | None = None, options: Options | None = None, table: Table = STAGES
+    values: Values, target: str | None = None, options: Options | None = None, table: Table | None = None
 ) -> RunSummary:
     """`target` and what it needs, or a whole run, each stage as a task; raises what a stage raises."""
+    stages = table or STAGES
     with _around():
 
         def as_task(name: str, work: Work) -> StageSummary:
-            if name == next(iter(table)):  # under the pipeline's lock by now
+            if name == next(iter(stages)):  # under the pipeline's lock by now
                 end_killed_runs(values["name"], values["workspace"])
             return call_stage(name, work)
 
         return run(
             parse_config(values),
             target,
-            _typed(target, options or {}, table),
+            _typed(target, options or {}, stages),
             around=as_task,
             on_ingested=lambda run_id: label(values["name"], run_id),
-            table=table,
+            table=stages,
         )
 
 
@@ -71,8 +72,7 @@ def _flow_of(stage: Stage | None) -> StageFlow:
 
     function.__name__ = function.__qualname__ = RUN if stage is None else stage.name
     function.__doc__ = "Every stage of a run, in order." if stage is None else stage.summary
-    name = "forecast_pipeline" if stage is None else stage.name
-    return flow(name=name, flow_run_name=_NAME, persist_result=False)(function)
+    return flow(name=function.__name__, flow_run_name=_NAME, persist_result=False)(function)
 
 
 FLOWS: dict[str, StageFlow] = {RUN: _flow_of(None)} | {stage.name: _flow_of(stage) for stage in STAGES.values()}

@@ -103,7 +103,7 @@ def test_all_series_quarantined_exits_4_and_writes_nothing(called, config, tmp_p
 def test_ingest_dry_run_prints_the_account_and_writes_nothing(called, config):
     code, out, err = called("ingest", "--dry-run", "--json", config)
     assert code == 0, err
-    assert json.loads(out)["n_series"] == 8
+    assert json.loads(out)["stages"]["ingest"]["n_series"] == 8
     assert not (config.parent / "workspace").exists()
 
 

@@ -25,8 +25,9 @@ from forecasting.config import load_config
 from forecasting.console import Terminal
 from forecasting.environment import quiet
 from forecasting.forecasters.blend import NETWORKS
-from forecasting.pipeline.reporter import reporting
-from forecasting.pipeline.standalone import backtest
+from forecasting.schema import BacktestSummary, RunSummary, TrainSummary
+from forecasting.stages.reporter import reporting
+from forecasting.stages.run import run
 from tests.benchmarks.public_sets import SETS, STANDARDISED_BY, PublicSet, Scores, scores_of
 
 CONFIGS = Path(__file__).parents[2] / "configs" / "benchmarks"
@@ -73,13 +74,13 @@ def run_set(name: str, data: Path, workspace: Path, seed: int, workers: int, giv
     config = load_config(CONFIGS / f"{name}.yaml", [*overrides, *given])
     output = workspace / "forecasts.parquet"
     started = time.perf_counter()
-    summary = backtest(config, output)
+    summary = run(config, "backtest", {"output": output})
     seconds = time.perf_counter() - started
     return Outcome(
         _rows(public, summary, train, test, output),
-        summary["stages"]["train"]["candidate"],
+        summary.of(TrainSummary).candidate,
         seconds,
-        {stage: told["seconds"] for stage, told in summary["stages"].items()},
+        {stage: told.seconds for stage, told in summary.stages.items()},
     )
 
 
@@ -95,12 +96,10 @@ def _origins(public: PublicSet, train: pl.DataFrame, workspace: Path) -> dict[st
     return {"evaluation.cutoffs": str(path)}
 
 
-def _rows(
-    public: PublicSet, summary: dict[str, Any], train: pl.DataFrame, test: pl.DataFrame, output: Path
-) -> list[Row]:
+def _rows(public: PublicSet, summary: RunSummary, train: pl.DataFrame, test: pl.DataFrame, output: Path) -> list[Row]:
     """Every model of the leaderboard with the scores of the literature: networks, then blends, then baselines."""
-    inner, made = summary["stages"]["train"]["inner_scores"], []
-    board = summary["stages"]["backtest"]["leaderboard"]
+    inner, made = summary.of(TrainSummary).inner_scores, []
+    board = summary.of(BacktestSummary).leaderboard
     kinds = {told["model"]: "network" if told["model"] == NETWORKS else KINDS[told["kind"]] for told in board}
     for told in board:
         name, kind = told["model"], kinds[told["model"]]

@@ -39,14 +39,16 @@ from forecasting.forecasters.ensemble import EnsembleForecaster
 from forecasting.forecasters.protocol import no_progress
 from forecasting.forecasters.recurrent_settings import RecurrentSettings
 from forecasting.forecasters.recurrent_windows import spec_of
-from forecasting.pipeline.paths import Paths
-from forecasting.pipeline.plan import reading_of, task_of
-from forecasting.pipeline.serving import predict_champion
+from forecasting.schema import IngestSummary, Served
 from forecasting.series.cutoffs import inner_origins, last_origins
 from forecasting.series.dataset import Dataset
 from forecasting.series.parts import parts_of
-from forecasting.series.store import SeriesStore
-from forecasting.stages import write_json
+from forecasting.series.store import SeriesStore, Version
+from forecasting.stages.champion import point_to
+from forecasting.stages.ingest import Ingested
+from forecasting.stages.paths import Paths
+from forecasting.stages.plan import plan_of, reading_of, task_of
+from forecasting.stages.predict import predict
 from forecasting.training.devices import exact
 from forecasting.training.settings import TrainingSettings
 from forecasting.windows.gather import Inputs, gather
@@ -91,12 +93,14 @@ def prepare(folder: Path, n_series: int) -> None:
     champion = EnsembleForecaster.untrained(settings, task_of(config), 7, "cpu")
     champion.fit(arrays, until, inner_origins(arrays, until, H, 1, H), no_progress)
     champion.save(folder / "state")
-    pointer = {"model": "gru", "version": 1, "digest": state_digest(folder / "state"), "run_id": "benchmark"}
-    write_json(root / "champion.json", pointer | {"folder": str(folder / "state")})
+    state = str(folder / "state")
+    served = {"model": "gru", "kind": "recurrent", "version": "1", "decision": "promoted", "run_id": "benchmark"}
+    digest = state_digest(folder / "state")
+    point_to(Paths(config.workspace, config.name), Served(**served, digest=digest, folder=state, evaluated=state))
 
 
 def dataset_of(config: Config) -> Dataset:
-    return Dataset(Paths(config.workspace, config.name).root, 0, reading_of(config, pl.Date()))
+    return Dataset(Paths(config.workspace, config.name).root, 0, reading_of(config, pl.Date()), "benchmark")
 
 
 def ours(config: Config) -> dict[str, Any]:
@@ -104,9 +108,18 @@ def ours(config: Config) -> dict[str, Any]:
     paths = Paths(config.workspace, config.name)
     shutil.rmtree(paths.table("forecasts"), ignore_errors=True)
     began, cpu = time.perf_counter(), cpu_seconds()
-    found = predict_champion(config, paths, dataset_of(config), "benchmark")
+    nothing = IngestSummary.model_construct()  # predict reads the dataset alone
+    data = Ingested(
+        version=Version(0, "benchmark", 0, 0),
+        dataset=dataset_of(config),
+        ds_type=pl.Date(),
+        quarantine=pl.DataFrame(),
+        run_id="benchmark",
+        summary=nothing,
+    )
+    found = predict(plan_of(config), data)
     times = {"seconds": time.perf_counter() - began, "cpu": cpu_seconds() - cpu}
-    return times | {k: found[k] for k in ("n_series", "n_rows", "digest")}
+    return times | {k: getattr(found, k) for k in ("n_series", "n_rows", "digest")}
 
 
 def cpu_seconds() -> float:

@@ -58,8 +58,8 @@ def polars_side(folder: Path) -> dict[str, Any]:
 
 def our_side(folder: Path, workers: int) -> dict[str, Any]:
     from forecasting.config import parse_config
-    from forecasting.pipeline.ingestion import ingest
-    from forecasting.pipeline.paths import Paths
+    from forecasting.stages.ingest import ingest
+    from forecasting.stages.plan import plan_of
 
     raw = {
         "name": "large",
@@ -70,7 +70,7 @@ def our_side(folder: Path, workers: int) -> dict[str, Any]:
     }
     started = time.perf_counter()
     config = parse_config(raw)
-    found = ingest(config, Paths(config.workspace, config.name))
+    found = ingest(plan_of(config))
     seconds = time.perf_counter() - started
     kept = {name: found.summary[name] for name in ("n_series", "n_rows", "n_quarantined", "version", "digest")}
     return {"seconds": seconds, "changed": found.changed} | kept

@@ -71,24 +71,23 @@ def bare_side(folder: Path, steps: int, half: int) -> dict[str, Any]:
     from forecasting.forecasters.protocol import no_progress
     from forecasting.forecasters.recurrent import RecurrentForecaster
     from forecasting.forecasters.recurrent_settings import settings_from_dict
-    from forecasting.pipeline import open_run
-    from forecasting.pipeline.fitting import train_jobs, tune_jobs
     from forecasting.series.as_of import as_of
     from forecasting.series.cutoffs import inner_origins
+    from forecasting.stages.ingest import ingest
+    from forecasting.stages.plan import plan_of
+    from forecasting.stages.tune import study_jobs
+    from forecasting.stages.window import window
     from forecasting.tuning.space import apply
 
-    config = parse_config(config_of(folder, steps))
-    with open_run(config) as run:
-        run.ingest()
-        study = tune_jobs(run)[0].study
-        run.tuned = {}
-        final = train_jobs(run)[0]
+    plan = plan_of(parse_config(config_of(folder, steps)))
+    data = ingest(plan)
+    (study,) = study_jobs(plan, data, window(plan, data))
     arrays = as_of(study.dataset.arrays(), study.until)
     inner = inner_origins(arrays, study.until, H, *study.inner_windows)
     began = time.perf_counter()
     n_steps = 0
     for rate in RATES[half::2]:
-        settings = settings_from_dict(apply(asdict(final.settings), {"training.learning_rate": rate}))
+        settings = settings_from_dict(apply(asdict(study.settings), {"training.learning_rate": rate}))
         forecaster = RecurrentForecaster(settings, study.task, SEED, "cpu")
         report = forecaster.fit(arrays, study.until, inner, no_progress)
         inner_score(forecaster, study.fallback, arrays, inner, study.metric)

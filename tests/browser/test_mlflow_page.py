@@ -21,12 +21,12 @@ pytestmark = pytest.mark.slow
 def page_of_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, dict]]:
     """The UI as `forecast ui` starts it, on the store of a finished run; yields its address and the run's summary."""
     from forecasting.config import parse_config
-    from forecasting.pipeline import run_all
+    from forecasting.stages.run import run
 
     folder = tmp_path_factory.mktemp("ui")
     config = folder / "tiny.yaml"
     config.write_text(yaml.safe_dump(tiny_config(folder / "workspace")))
-    summary = run_all(parse_config(tiny_config(folder / "workspace")))
+    summary = run(parse_config(tiny_config(folder / "workspace")))
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "forecasting.cli", "ui", str(config), "--port", str(port), "--no-browser"]
@@ -57,10 +57,10 @@ def test_the_parent_run_shows_verdict_children_and_the_registered_champion(
 
     url, summary = page_of_run
     client = MlflowClient(url)
-    run = client.get_run(summary["mlflow_run_id"])
+    run = client.get_run(summary.mlflow_run_id)
     page = chromium.new_page(viewport={"width": 1500, "height": 1100})
     page.goto(f"{url}/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}")
-    page.get_by_text(summary["stages"]["promote"]["sentence"][:60]).first.wait_for(timeout=60_000)
+    page.get_by_text(summary.stages["promote"].sentence[:60]).first.wait_for(timeout=60_000)
     page.screenshot(path=tmp_path / "run.png")
     page.goto(f"{url}/#/models/tiny")
     page.get_by_text("champion").first.wait_for(timeout=60_000)

@@ -13,7 +13,8 @@ import polars as pl
 import pytest
 
 from forecasting.config import parse_config
-from forecasting.pipeline import backtest
+from forecasting.schema import BacktestSummary
+from forecasting.stages.run import run
 
 DATA = Path(os.environ.get("FORECASTING_DATA", "not set"))
 HOLD_OUT = {  # season, horizon
@@ -79,11 +80,10 @@ def test_scores_of_a_hold_out_agree_with_the_official_ones(name, tmp_path) -> No
     ends.write_parquet(tmp_path / "cutoffs.parquet")
     evaluation = {"cutoffs": str(tmp_path / "cutoffs.parquet"), "metrics": ["smape", "mase", "mape"]}
     freq = 1 if ends["cutoff"].dtype.is_integer() else "1d"
-    summary = backtest(
-        parse_config(config(name, tmp_path, evaluation, season, horizon, freq)), tmp_path / "out.parquet"
-    )
+    settings = parse_config(config(name, tmp_path, evaluation, season, horizon, freq))
+    summary = run(settings, "backtest", {"output": tmp_path / "out.parquet"}).of(BacktestSummary)
     scores = official(name, tmp_path / "out.parquet")
-    ours = summary["stages"]["backtest"]["leaderboard"][0]
+    ours = summary.leaderboard[0]
     assert ours["smape"] == pytest.approx(scores["smape"], abs=1e-6)
     assert ours["mase"] == pytest.approx(scores["mase"], abs=1e-6)
     if ours["mape"] is not None and "mape" in scores and name != "nn5_daily":  # it drops single zeros, we the origin
@@ -99,10 +99,10 @@ def test_scores_of_a_rolling_set_agree_with_the_official_ones(name, tmp_path) ->
     evaluation = {"train_until": until, "step_size": step, "metrics": ["mae", "standardised_mae", "standardised_mse"]}
     raw = config(name, tmp_path, evaluation | {"standardise_until": standard}, season, horizon, "1h")
     raw["evaluation"]["primary_metric"] = "mae"
-    summary = backtest(parse_config(raw), tmp_path / "out.parquet")
+    summary = run(parse_config(raw), "backtest", {"output": tmp_path / "out.parquet"}).of(BacktestSummary)
     scores = official(name, tmp_path / "out.parquet")
-    ours = summary["stages"]["backtest"]["leaderboard"][0]
+    ours = summary.leaderboard[0]
     if name == "etth1":
         assert ours["standardised_mse"] == pytest.approx(scores["mse"], abs=1e-6)
     assert ours["mae" if name == "epf_np" else "standardised_mae"] == pytest.approx(scores["mae"], abs=1e-6)
-    assert summary["stages"]["backtest"]["cutoffs"] == {"etth1": 2785, "epf_np": 728}[name]
+    assert summary.cutoffs == {"etth1": 2785, "epf_np": 728}[name]

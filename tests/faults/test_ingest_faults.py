@@ -23,10 +23,10 @@ import yaml
 from deltalake.exceptions import TableNotFoundError
 
 from forecasting.config import load_config
-from forecasting.pipeline.ingestion import ingest
-from forecasting.pipeline.paths import Paths
 from forecasting.series.digest import digest_of
 from forecasting.series.store import SeriesStore
+from forecasting.stages.ingest import ingest
+from forecasting.stages.plan import plan_of
 
 pytestmark = pytest.mark.slow
 
@@ -297,4 +297,4 @@ def test_of_two_ingests_at_once_one_publishes_and_the_other_is_done_or_locked_ou
     assert now is not None
     assert (now.version, now.digest) == (0, digests[0])
     config = load_config(lane.config)
-    assert not ingest(config, Paths(config.workspace, config.name)).changed
+    assert ingest(plan_of(config)).summary.reused

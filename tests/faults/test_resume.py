@@ -68,8 +68,8 @@ def run(config: Path) -> subprocess.Popen[bytes]:
 
 def trained(workspace: Path) -> tuple[bytes, dict]:
     """The weights and the summary of the one network of a pipeline."""
-    (folder,) = (workspace / "tiny" / "stages" / "train").iterdir()
-    summary = json.loads((folder / "summary.json").read_text())["summary"]
+    (folder,) = (workspace / "tiny" / "results" / "train").iterdir()
+    summary = json.loads((folder / "result.json").read_text().splitlines()[0])["outcome"]
     return (folder / "state" / "network.safetensors").read_bytes(), summary
 
 
@@ -84,7 +84,7 @@ def test_a_pipeline_killed_in_the_middle_of_a_fit_goes_on_with_that_fit(tmp_path
         config.write_text(yaml.safe_dump(raw))
         if name == "killed":
             first = run(config)
-            unfinished = tmp_path / name / "tiny" / "stages" / "unfinished"
+            unfinished = tmp_path / name / "tiny" / "results" / "unfinished"
             while first.poll() is None and len(list(unfinished.glob("train/*/*.safetensors"))) < 2:
                 time.sleep(0.01)
             assert first.poll() is None, "the fit ended before it could be killed"
@@ -98,4 +98,4 @@ def test_a_pipeline_killed_in_the_middle_of_a_fit_goes_on_with_that_fit(tmp_path
     assert weights == weights_again
     assert summary["history"] == summary_again["history"]
     assert (summary["notes"]["resumed_from_step"], summary_again["notes"]["resumed_from_step"] > 0) == (0, True)
-    assert not list((tmp_path / "killed" / "tiny" / "stages" / "unfinished").glob("train/*"))
+    assert not list((tmp_path / "killed" / "tiny" / "results" / "unfinished").glob("train/*"))

@@ -36,15 +36,15 @@ def _serve(config: Config, name: str) -> None:
 
 
 def _run(config: Config, name: str) -> None:
+    from flows import pipeline
     from flows.run import run_flow
-    from forecasting import pipeline
-    from tests.flows.stub import opener, sleep_long
+    from tests.flows.stub import sleep_long, stub_table
 
     def bad_input() -> None:
         (config.workspace / "notes.txt").unlink()
         raise InputError("rule, value, way out")
 
-    pipeline.open_run = opener({"train": {"endless": sleep_long, "bad_input": bad_input}[name]})
+    pipeline.STAGES = stub_table({"train": {"endless": sleep_long, "bad_input": bad_input}[name]})
     run_flow(config)
 
 

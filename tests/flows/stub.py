@@ -1,55 +1,81 @@
-"""A pipeline that costs nothing: its run notes each stage in `<workspace>/notes.txt` and does what `do` says of it."""
+"""A table of stages that cost nothing: each notes itself in `<workspace>/notes.txt` and does what `do` says of it."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from forecasting import pipeline
-from forecasting.config import Config
+import polars as pl
+
+from forecasting.schema import IngestSummary, ReportSummary
+from forecasting.series.dataset import Dataset
+from forecasting.series.store import Version
+from forecasting.stages.ingest import Ingested
+from forecasting.stages.plan import Plan, reading_of
+from forecasting.stages.table import STAGES, Options, Stage, Table, table_of
 
 RUN_ID = "0123456789abcdef"
 Deed = Callable[[], None]
 
 
-class StubRun:
-    """Has the stages of a real run."""
+@dataclass(frozen=True, kw_only=True)
+class StubStage(Stage):
+    """A stage that needs the first one at most."""
 
-    def __init__(self, notes: Path, do: Mapping[str, Deed]) -> None:
-        self.run_id = RUN_ID
-        self.notes = notes
-        self.done: list[str] = []
-        for stage in pipeline.STAGES:
-            setattr(self, stage, lambda stage=stage: self._stage(stage, do.get(stage)))
+    deed: Deed | None = field(default=None)
 
-    def _stage(self, name: str, deed: Deed | None) -> dict[str, Any]:
-        note(self.notes, name)
-        if deed is not None:
-            deed()
-        self.done.append(name)
-        return {"stage": name}
+    def chosen(self, options: Options) -> Callable[..., Any]:
+        def first(plan: Plan) -> Any:
+            self._do(plan)
+            return ingested(plan)
 
-    def summary(self) -> dict[str, Any]:
-        return {"run_id": self.run_id, "stages": self.done}
+        def later(plan: Plan, data: Ingested) -> Any:
+            self._do(plan)
+            return ReportSummary(path=self.name, published=0)
 
+        return first if self.gives == "data" else later
 
-def opener(do: Mapping[str, Deed] | None = None) -> Callable[[Config], Any]:
-    """An `open_run` whose stages do as told."""
-
-    @contextmanager
-    def open_run(config: Config) -> Iterator[StubRun]:
-        config.workspace.mkdir(parents=True, exist_ok=True)
-        notes = config.workspace / "notes.txt"
+    def _do(self, plan: Plan) -> None:
+        notes = plan.config.workspace / "notes.txt"
+        note(notes, self.name)
         try:
-            yield StubRun(notes, do or {})
+            if self.deed is not None:
+                self.deed()
         except BaseException as error:
             note(notes, type(error).__name__)
             raise
-        finally:
-            note(notes, "closed")
 
-    return open_run
+
+def stub_table(do: Mapping[str, Deed] | None = None) -> Table:
+    """The real table with stages that do as told."""
+    return table_of(
+        *(
+            StubStage(name=stage.name, gives=stage.gives, in_run=stage.in_run, deed=(do or {}).get(stage.name))
+            for stage in STAGES.values()
+        )
+    )
+
+
+def ingested(plan: Plan) -> Ingested:
+    """No data at all."""
+    version = Version(0, "0" * 64, 0, 0)
+    summary = IngestSummary(
+        n_input=0,
+        n_quarantined=0,
+        account=[],
+        n_series=0,
+        n_rows=0,
+        n_observed=0,
+        first="",
+        last="",
+        version=0,
+        digest=version.digest,
+    )
+    dataset = Dataset(plan.paths.root, 0, reading_of(plan.config, pl.Date()), version.digest)
+    return Ingested(
+        version=version, dataset=dataset, ds_type=pl.Date(), quarantine=pl.DataFrame(), run_id=RUN_ID, summary=summary
+    )
 
 
 def note(notes: Path, text: str) -> None:

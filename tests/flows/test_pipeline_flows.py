@@ -12,17 +12,19 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterTags
 from prefect.client.schemas.objects import FlowRun
 from prefect.states import Running
 
-from flows.pipeline import FLOWS, forecast_pipeline
+from flows.pipeline import FLOWS, RUN
 from flows.record import RunLog, end_killed_runs
 from flows.run import run_flow
 from flows.tasks import call_stage
-from forecasting import pipeline
 from forecasting.config import parse_config
 from forecasting.errors import InputError, LimitError
-from forecasting.pipeline.reporter import listening, reporting
-from tests.flows.stub import RUN_ID, noted, opener
+from forecasting.schema import ReportSummary
+from forecasting.stages.reporter import listening, reporting
+from forecasting.stages.table import STAGES
+from tests.flows.stub import RUN_ID, noted, stub_table
 
 NO_WAIT = (0.0, 0.0)
+IN_RUN = [stage.name for stage in STAGES.values() if stage.in_run]
 
 
 def newest_run(values: dict[str, Any]) -> FlowRun:
@@ -41,41 +43,46 @@ def raiser(error: Exception) -> Any:
 
 
 def test_the_whole_pipeline_calls_every_stage_in_order_and_returns_the_summary(values, monkeypatch):
-    monkeypatch.setattr(pipeline, "open_run", opener())
+    monkeypatch.setattr("flows.pipeline.STAGES", stub_table())
     summary = run_flow(parse_config(values))
-    assert summary == {"run_id": RUN_ID, "stages": list(pipeline.STAGES)}
-    assert noted(values["workspace"]) == [*pipeline.STAGES, "closed"]
+    assert (summary.run_id, list(summary.stages)) == (RUN_ID, IN_RUN)
+    assert noted(values["workspace"]) == IN_RUN
 
 
-@pytest.mark.parametrize("stage", ["window", "tune", "train", "backtest", "promote", "predict", "report"])
+@pytest.mark.parametrize("stage", [name for name in STAGES if name != "ingest"])
 def test_the_flow_of_one_stage_ingests_and_does_that_stage(values, monkeypatch, stage):
-    monkeypatch.setattr(pipeline, "open_run", opener())
-    assert FLOWS[stage](values)["stages"] == ["ingest", stage]
+    monkeypatch.setattr("flows.pipeline.STAGES", stub_table())
+    assert list(FLOWS[stage](values).stages) == ["ingest", stage]
 
 
-def test_the_monitor_flow_returns_what_monitoring_found(values, monkeypatch):
-    monkeypatch.setattr(pipeline, "monitor", lambda config: {"name": config.name, "alert": None})
-    assert run_flow(parse_config(values), "monitor") == {"name": "tiny", "alert": None}
+@pytest.mark.usefixtures("server")
+def test_a_flow_is_found_again_in_its_module_by_the_name_of_its_stage():
+    from flows import pipeline
+
+    assert set(FLOWS) == {RUN, *STAGES}
+    for name, made in FLOWS.items():
+        assert getattr(pipeline, name) is made
+        assert made.fn.__name__ == name
 
 
 def test_a_flow_run_is_found_by_pipeline_and_run_id_and_shows_its_config(values, monkeypatch):
-    monkeypatch.setattr(pipeline, "open_run", opener())
+    monkeypatch.setattr("flows.pipeline.STAGES", stub_table())
     config = parse_config(values)
     run_flow(config)
     run = newest_run(values)
     assert run.name == f"tiny {RUN_ID[:8]}"
     assert {"tiny", RUN_ID} <= set(run.tags)
-    assert run.parameters == {"config": config.model_dump(mode="json")}
+    assert run.parameters == {"config": config.model_dump(mode="json"), "options": {}}
     assert run.state_name == "Completed"
 
 
 def test_an_error_of_a_stage_comes_out_unchanged_and_unprinted_and_the_flow_run_is_failed(values, monkeypatch, capfd):
     error = InputError("horizon must be at least 1, got 0: set task.horizon")
-    monkeypatch.setattr(pipeline, "open_run", opener({"train": raiser(error)}))
+    monkeypatch.setattr("flows.pipeline.STAGES", stub_table({"train": raiser(error)}))
     with pytest.raises(InputError) as caught:
         run_flow(parse_config(values))
     assert caught.value is error
-    assert noted(values["workspace"]) == ["ingest", "window", "tune", "train", "InputError", "closed"]
+    assert noted(values["workspace"]) == ["ingest", "window", "tune", "train", "InputError"]
     assert newest_run(values).state_name == "Failed"
     assert capfd.readouterr() == ("", "")
 
@@ -86,16 +93,18 @@ def test_stages_run_in_the_main_thread_and_tell_the_reporter_that_listens(values
 
     seen, mine = [], Listener()
     look = {"tune": lambda: seen.append((threading.current_thread(), listening()))}
-    monkeypatch.setattr(pipeline, "open_run", opener(look))
+    monkeypatch.setattr("flows.pipeline.STAGES", stub_table(look))
     with reporting(mine):
         run_flow(parse_config(values))
     assert seen == [(threading.main_thread(), mine)]
 
 
 def test_where_nobody_listens_the_log_of_the_flow_run_tells_what_came_out(values, monkeypatch, caplog):
-    monkeypatch.setattr(pipeline, "open_run", opener({"tune": lambda: listening().finished("tune", "12 trials", True)}))
+    monkeypatch.setattr(
+        "flows.pipeline.STAGES", stub_table({"tune": lambda: listening().finished("tune", "12 trials", True)})
+    )
     with caplog.at_level(logging.INFO, logger="prefect"):
-        forecast_pipeline(values)
+        FLOWS[RUN](values)
     [record] = [record for record in caplog.records if record.message == "tune: 12 trials (reused)"]
     assert record.flow_run_name.startswith("tiny")
 
@@ -104,12 +113,12 @@ def attempts(stage: str, errors: list[Exception | None]) -> int:
     """How often a flow calls `stage` that meets these errors in turn; the last is raised out of the flow."""
     calls = []
 
-    def call() -> dict[str, Any]:
+    def call() -> ReportSummary:
         calls.append(stage)
         error = errors[len(calls) - 1]
         if error is not None:
             raise error
-        return {}
+        return ReportSummary(path="", published=0)
 
     @flow(persist_result=False)
     def around() -> None:
@@ -142,13 +151,11 @@ def test_a_stage_that_does_not_read_the_source_is_not_tried_again():
 
 def lost_run(client: SyncPrefectClient, values: dict[str, Any]) -> UUID:
     """A flow run that says Running and has no process."""
-    return client.create_flow_run(
-        forecast_pipeline, parameters={"config": values}, tags=[values["name"]], state=Running()
-    ).id
+    return client.create_flow_run(FLOWS[RUN], parameters={"config": values}, tags=[values["name"]], state=Running()).id
 
 
 def test_a_flow_run_whose_process_was_killed_is_ended_by_the_next_one_of_its_pipeline(values, monkeypatch):
-    monkeypatch.setattr(pipeline, "open_run", opener())
+    monkeypatch.setattr("flows.pipeline.STAGES", stub_table())
     with get_client(sync_client=True) as client:
         killed = lost_run(client, values)
         elsewhere = lost_run(client, {**values, "workspace": "elsewhere"})

@@ -6,10 +6,9 @@ import signal
 import pytest
 
 from flows.run import run_flow
-from forecasting import pipeline
 from forecasting.config import parse_config
 from forecasting.errors import StoppedError
-from tests.flows.stub import noted, opener
+from tests.flows.stub import noted, stub_table
 from tests.flows.test_pipeline_flows import newest_run
 
 
@@ -19,12 +18,12 @@ from tests.flows.test_pipeline_flows import newest_run
 def test_a_signal_ends_the_stage_at_once_the_flow_run_as_crashed_and_the_command_with_its_code(
     values, monkeypatch, signum, code, seen
 ):
-    monkeypatch.setattr(pipeline, "open_run", opener({"train": lambda: os.kill(os.getpid(), signum)}))
+    monkeypatch.setattr("flows.pipeline.STAGES", stub_table({"train": lambda: os.kill(os.getpid(), signum)}))
     before = signal.getsignal(signal.SIGTERM)
     with pytest.raises(StoppedError, match="run the same command again") as caught:
         run_flow(parse_config(values))
     assert caught.value.exit_code == code
-    assert noted(values["workspace"])[-3:] == ["train", seen, "closed"]
+    assert noted(values["workspace"])[-2:] == ["train", seen]
     assert newest_run(values).state_name == "Crashed"
     assert signal.getsignal(signal.SIGTERM) is before
 
@@ -33,7 +32,7 @@ def test_a_stage_that_was_stopped_and_says_so_itself_ends_the_flow_run_in_the_sa
     def stop() -> None:
         raise StoppedError("stopped by SIGTERM", 143)
 
-    monkeypatch.setattr(pipeline, "open_run", opener({"tune": stop}))
+    monkeypatch.setattr("flows.pipeline.STAGES", stub_table({"tune": stop}))
     with pytest.raises(StoppedError) as caught:
         run_flow(parse_config(values))
     assert caught.value.exit_code == 143
@@ -41,7 +40,7 @@ def test_a_stage_that_was_stopped_and_says_so_itself_ends_the_flow_run_in_the_sa
 
 
 def test_a_signal_is_no_failure_of_the_outside_world_and_ingest_is_not_tried_again(values, monkeypatch):
-    monkeypatch.setattr(pipeline, "open_run", opener({"ingest": lambda: os.kill(os.getpid(), signal.SIGTERM)}))
+    monkeypatch.setattr("flows.pipeline.STAGES", stub_table({"ingest": lambda: os.kill(os.getpid(), signal.SIGTERM)}))
     with pytest.raises(StoppedError):
         run_flow(parse_config(values))
     assert noted(values["workspace"]).count("ingest") == 1

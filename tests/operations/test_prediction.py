@@ -38,7 +38,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     rows = pl.DataFrame({**where, "y": y.ravel()})
     late = (pl.col("unique_id") >= f"s{2 * BLOCK:04d}") & (pl.col("ds") < pl.date(2024, 1, 11))
     SeriesStore(folder).publish(rows.filter(~late), NOBODY)
-    return Dataset(folder, 0, READING)
+    return Dataset(folder, 0, READING, "")
 
 
 @pytest.fixture(scope="module")

@@ -42,7 +42,7 @@ def root(tmp_path_factory: pytest.TempPathFactory):
 
 @pytest.mark.parametrize("align", ["calendar", "series_end"])
 def test_the_arrays_of_a_part_are_those_of_the_whole_table_cut(root, align):
-    dataset = Dataset(root, 0, reading(align))
+    dataset = Dataset(root, 0, reading(align), "")
     whole, found = dataset.arrays(), parts_of(dataset, rows=9000)
     assert len(found.parts) > 1
     assert found.n_series == whole.n_series == 3 * BLOCK
@@ -63,7 +63,7 @@ def test_the_arrays_of_a_part_are_those_of_the_whole_table_cut(root, align):
 
 
 def test_a_part_holds_whole_blocks_of_the_batches_of_a_network(root):
-    sizes = [part.n_series for part in parts_of(Dataset(root, 0, reading()), rows=1).parts]
+    sizes = [part.n_series for part in parts_of(Dataset(root, 0, reading(), ""), rows=1).parts]
     assert sizes == [BLOCK] * 3
     assert BLOCK % recurrent._BATCH["cpu"] == 0
     assert BLOCK % recurrent._PATH_BATCH["cpu"] == 0
@@ -74,7 +74,7 @@ def test_a_part_that_ended_before_the_others_has_the_origins_of_their_end(tmp_pa
         {"unique_id": [n] * 3, "ds": [*d], "y": [1.0, 2.0, 3.0]} for n, d in (("a", range(3)), ("b", range(6, 9)))
     )
     SeriesStore(tmp_path).publish(pl.concat([pl.DataFrame(old), pl.DataFrame(new)]), NOBODY)
-    dataset = Dataset(tmp_path, 0, Reading("1", 2, 1, "forward", "calendar", [], [], [], [], None, None))
+    dataset = Dataset(tmp_path, 0, Reading("1", 2, 1, "forward", "calendar", [], [], [], [], None, None), "")
     part = parts_of(dataset).parts[0]
     alone = type(part)(dataset, "a", "a", 1, part.span).arrays()
     assert alone.ds[int(last_origins(alone, "calendar").row[0])] == 8
@@ -83,12 +83,12 @@ def test_a_part_that_ended_before_the_others_has_the_origins_of_their_end(tmp_pa
 
 
 def test_rows_that_somebody_has_put_in_another_order_give_the_same_parts(root, tmp_path, monkeypatch):
-    expected = parts_of(Dataset(root, 0, reading()), rows=9000)
+    expected = parts_of(Dataset(root, 0, reading(), ""), rows=9000)
     rows = SeriesStore(root).read().sample(fraction=1.0, shuffle=True, seed=1)
     monkeypatch.setattr(Dataset, "scan", lambda self: rows.lazy())
     monkeypatch.setattr(Dataset, "scans", lambda self: [rows[:5000].lazy(), rows[5000:].lazy()])
     monkeypatch.setattr(parts_module, "_BATCH_ROWS", 1000)
-    found = parts_of(Dataset(root, 0, reading()), rows=9000)
+    found = parts_of(Dataset(root, 0, reading(), ""), rows=9000)
     assert [(p.first, p.last, p.span) for p in found.parts] == [(p.first, p.last, p.span) for p in expected.parts]
     assert (found.oldest, found.newest) == (expected.oldest, expected.newest)
     assert np.array_equal(found.parts[1].arrays().full, expected.parts[1].arrays().full, equal_nan=True)
@@ -97,6 +97,6 @@ def test_rows_that_somebody_has_put_in_another_order_give_the_same_parts(root, t
 def test_a_table_without_an_observed_value_has_no_parts(tmp_path):
     rows = pl.DataFrame({"unique_id": ["a"], "ds": [1], "y": pl.Series([None], dtype=pl.Float64)})
     SeriesStore(tmp_path).publish(rows, NOBODY)
-    dataset = Dataset(tmp_path, 0, Reading("1", 2, 1, "forward", "calendar", [], [], [], [], None, None))
+    dataset = Dataset(tmp_path, 0, Reading("1", 2, 1, "forward", "calendar", [], [], [], [], None, None), "")
     with pytest.raises(InputError, match="at least one series must have an observed y"):
         parts_of(dataset)

@@ -1,4 +1,3 @@
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -6,8 +5,11 @@ import optuna
 import pytest
 
 from forecasting.config import parse_config
-from forecasting.pipeline import open_run
-from forecasting.pipeline.fitting import tune_jobs
+from forecasting.schema import StudyOutcome
+from forecasting.stages.ingest import ingest
+from forecasting.stages.plan import plan_of
+from forecasting.stages.tune import study_jobs
+from forecasting.stages.window import window
 from forecasting.tuning.space import Distribution
 from forecasting.tuning.study import StudyJob, create_storage, run_study
 from tests.conftest import tiny_config
@@ -15,16 +17,15 @@ from tests.conftest import tiny_config
 
 @pytest.fixture(scope="module")
 def job(tmp_path_factory: pytest.TempPathFactory) -> StudyJob:
-    workspace = tmp_path_factory.mktemp("study") / "workspace"
-    with open_run(parse_config(tiny_config(workspace))) as run:
-        run.window()
-        (tune,) = tune_jobs(run)
-    create_storage(tune.study.storage)
-    return replace(tune.study, n_trials=6)
+    plan = plan_of(parse_config(tiny_config(tmp_path_factory.mktemp("study") / "workspace")))
+    data = ingest(plan)
+    (job,) = study_jobs(plan, data, window(plan, data))
+    create_storage(job.storage)
+    return replace(job, n_trials=6)
 
 
-def values(outcome: dict) -> list[dict]:
-    return [trial["values"] for trial in outcome["trials"]]
+def values(outcome: StudyOutcome) -> list[dict]:
+    return [trial.values for trial in outcome.trials]
 
 
 def nothing(done: int, total: int, text: str) -> None:
@@ -32,29 +33,30 @@ def nothing(done: int, total: int, text: str) -> None:
 
 
 def test_a_study_resumed_after_a_stop_draws_what_an_uninterrupted_one_draws(job):
-    whole = run_study(replace(job, name="whole"), nothing)
-    run_study(replace(job, name="parts", n_trials=2), nothing)
-    parts = run_study(replace(job, name="parts"), nothing)
+    whole = run_study(job, "whole", nothing)
+    run_study(replace(job, n_trials=2), "parts", nothing)
+    parts = run_study(job, "parts", nothing)
     assert values(whole) == values(parts)
-    assert whole["best_score"] == parts["best_score"]
+    assert whole.best_score == parts.best_score
 
 
 def test_a_trial_that_a_kill_left_running_is_taken_up_with_its_values(job):
-    whole = run_study(replace(job, name="unbroken", n_trials=3), nothing)
-    run_study(replace(job, name="broken", n_trials=1), nothing)
+    whole = run_study(replace(job, n_trials=3), "unbroken", nothing)
+    run_study(replace(job, n_trials=1), "broken", nothing)
     study = optuna.load_study(study_name="broken", storage=job.storage)
     study.sampler = optuna.samplers.TPESampler(seed=job.seed + 1, n_startup_trials=5)
     study.ask({"hidden_size": optuna.distributions.IntDistribution(4, 8)})  # and never told: the process died here
-    broken = run_study(replace(job, name="broken", n_trials=3), nothing)
+    broken = run_study(replace(job, n_trials=3), "broken", nothing)
     assert values(broken) == values(whole)
     assert not [t for t in study.get_trials() if t.state == optuna.trial.TrialState.RUNNING]
 
 
 def test_the_outcome_is_plain_json_with_a_score_for_every_complete_trial(job):
-    outcome = json.loads(json.dumps(run_study(replace(job, name="json", n_trials=2), nothing)))
-    complete = [t for t in outcome["trials"] if t["state"] == "COMPLETE"]
-    assert outcome["best_score"] == min(t["value"] for t in complete)
-    assert all(t["intermediate"] for t in outcome["trials"])
+    outcome = run_study(replace(job, n_trials=2), "json", nothing)
+    assert StudyOutcome.model_validate_json(outcome.model_dump_json()) == outcome
+    complete = [t for t in outcome.trials if t.state == "COMPLETE"]
+    assert outcome.best_score == min(t.value for t in complete)
+    assert all(t.intermediate for t in outcome.trials)
 
 
 def test_trials_see_no_value_after_the_first_evaluation_cutoff(job, tmp_path):
@@ -73,13 +75,9 @@ def test_trials_see_no_value_after_the_first_evaluation_cutoff(job, tmp_path):
     noisy = frame.with_columns(y=pl.when(late & pl.col("y").is_not_null()).then(noise).otherwise("y"))
     assert not noisy.equals(frame)
     version = SeriesStore(Path(tmp_path)).publish(noisy, pl.DataFrame(schema=_quarantine_schema()))
-    other = replace(
-        job, name="noisy", dataset=Dataset(Path(tmp_path), version.version, job.dataset.reading), n_trials=2
-    )
-    assert (
-        run_study(other, nothing)["best_score"]
-        == run_study(replace(job, name="clean", n_trials=2), nothing)["best_score"]
-    )
+    dataset = Dataset(Path(tmp_path), version.version, job.dataset.reading, version.digest)
+    noisy_scores = run_study(replace(job, dataset=dataset, n_trials=2), "noisy", nothing)
+    assert noisy_scores.best_score == run_study(replace(job, n_trials=2), "clean", nothing).best_score
 
 
 def _quarantine_schema() -> dict:
@@ -100,6 +98,6 @@ def test_a_trial_that_diverges_counts_as_the_worst_and_does_not_end_the_study(jo
     unclipped = replace(
         job.settings, training=replace(job.settings.training, clip_norm=None, max_steps=40, schedule="constant")
     )
-    outcome = run_study(replace(job, name="wild", settings=unclipped, space=wild, n_trials=2), nothing)
-    assert [t["state"] for t in outcome["trials"]] == ["COMPLETE", "COMPLETE"]
-    assert outcome["best_score"] == float("inf")
+    outcome = run_study(replace(job, settings=unclipped, space=wild, n_trials=2), "wild", nothing)
+    assert [t.state for t in outcome.trials] == ["COMPLETE", "COMPLETE"]
+    assert outcome.best_score == float("inf")

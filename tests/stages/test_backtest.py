@@ -10,9 +10,11 @@ from polars.testing import assert_frame_equal
 
 from forecasting.config import parse_config
 from forecasting.errors import InputError
-from forecasting.pipeline import backtest, backtest_jobs, run_stage
-from forecasting.pipeline.backtest_jobs import chunks_of
+from forecasting.schema import BacktestSummary
 from forecasting.series.arrays import Origins
+from forecasting.stages.jobs import backtest as backtest_jobs
+from forecasting.stages.jobs.backtest import chunks_of
+from forecasting.stages.run import run
 from tests.conftest import tiny_config
 
 KEY = ["model", "unique_id", "cutoff", "ds"]
@@ -24,8 +26,12 @@ def config(workspace: Path, **evaluation):
     return parse_config(raw | {"evaluation": {"n_windows": 2, "step_size": 7} | evaluation})
 
 
+def backtest(config, output: Path | None = None) -> BacktestSummary:
+    return run(config, "backtest", {"output": output} if output else {}).of(BacktestSummary)
+
+
 def made(workspace: Path) -> set[str]:
-    return {path.parent.name for path in (workspace / "tiny" / "stages" / "backtest").glob("*/backtest.parquet")}
+    return {path.parent.name for path in (workspace / "tiny" / "results" / "backtest").glob("*/backtest.parquet")}
 
 
 def test_a_further_cutoff_forecasts_only_itself(workspace) -> None:
@@ -35,7 +41,7 @@ def test_a_further_cutoff_forecasts_only_itself(workspace) -> None:
     assert len(before) == 3 * 2
     assert before < made(workspace)
     assert len(made(workspace) - before) == 3
-    assert summary["stages"]["backtest"]["cutoffs"] == 3
+    assert summary.cutoffs == 3
 
 
 def test_what_a_killed_run_has_finished_is_not_forecast_again(workspace, monkeypatch) -> None:
@@ -58,7 +64,7 @@ def test_what_a_killed_run_has_finished_is_not_forecast_again(workspace, monkeyp
 def test_the_output_holds_every_forecast_of_every_model_once(workspace, tmp_path) -> None:
     summary = backtest(config(workspace), tmp_path / "out" / "forecasts.parquet")
     rows = pl.read_parquet(tmp_path / "out" / "forecasts.parquet")
-    assert rows.height == summary["stages"]["backtest"]["rows"] == 3 * 8 * 2 * 7
+    assert rows.height == summary.rows == 3 * 8 * 2 * 7
     assert not rows.select(KEY).is_duplicated().any()
     table = pl.read_delta(str(workspace / "tiny" / "backtest"))
     assert_frame_equal(rows.select(table.columns).sort(KEY), table.sort(KEY))
@@ -69,7 +75,7 @@ def test_cutoffs_in_parts_give_the_forecasts_and_scores_of_one_piece(workspace, 
     monkeypatch.setattr(backtest_jobs, "MOST_CHUNKS", 2)
     monkeypatch.setattr(backtest_jobs, "MOST_ROWS", 7 * 20)
     parts = backtest(config(tmp_path / "parts", n_windows=6, step_size=3))
-    boards = [s["stages"]["backtest"]["leaderboard_digest"] for s in (whole, parts)]
+    boards = [s.leaderboard_digest for s in (whole, parts)]
     assert boards[0] == boards[1]
 
 
@@ -100,7 +106,7 @@ def test_refit_every_second_cutoff_trains_again_there_and_only_there(workspace, 
     backtest(parse_config(plain), fixed)
     plain["evaluation"]["refit"] = 2
     backtest(parse_config(plain), again)
-    assert len(list((workspace / "tiny" / "stages" / "train").glob("*/summary.json"))) == n_fits
+    assert len(list((workspace / "tiny" / "results" / "train").glob("*/result.json"))) == n_fits
     rows = [pl.read_parquet(path).filter(pl.col("model") == "gru_seq").sort(KEY) for path in (fixed, again)]
     same = (
         rows[0].select("cutoff", same=rows[0]["y_hat"] == rows[1]["y_hat"]).group_by("cutoff").agg(pl.col("same").all())
@@ -119,6 +125,6 @@ def test_every_table_has_the_rows_of_every_model(workspace) -> None:
 def test_a_backtest_needs_no_covariates_beyond_the_data(workspace) -> None:
     raw = tiny_config(workspace, forecasters=[], tuning={})
     raw["data"]["source"]["horizon_rows"] = 0
-    assert backtest(parse_config(raw))["stages"]["backtest"]["cutoffs"] == 2
+    assert backtest(parse_config(raw)).cutoffs == 2
     with pytest.raises(InputError, match="must be known over the horizon"):
-        run_stage("backtest", parse_config(raw))
+        run(parse_config(raw), "train")

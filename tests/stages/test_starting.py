@@ -8,7 +8,7 @@ import yaml
 
 from forecasting.config import parse_config
 from forecasting.errors import InputError
-from forecasting.pipeline.starting import draft, write_new
+from forecasting.init.draft import draft, write_new
 
 
 def shop_rows() -> pl.DataFrame:

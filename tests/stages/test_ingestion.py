@@ -11,11 +11,13 @@ from mlflow import MlflowClient
 from forecasting.config import Config, parse_config
 from forecasting.errors import InputError, LimitError
 from forecasting.forecasters.catalog import state_digest
-from forecasting.pipeline import open_run, predict, run_stage
-from forecasting.pipeline.ingestion import ingest
-from forecasting.pipeline.paths import Paths
+from forecasting.schema import IngestSummary, PredictSummary, Served
 from forecasting.series.store import SeriesStore
-from forecasting.stages import write_json
+from forecasting.stages.champion import point_to
+from forecasting.stages.ingest import ingest, ingest_dry
+from forecasting.stages.plan import plan_of
+from forecasting.stages.run import run as run_stages
+from tests.stages.chain import fitted
 
 DAY0 = date(2024, 1, 1)
 
@@ -44,9 +46,9 @@ def write(folder: Path, series: dict[str, list[float | None]], name: str = "data
     frame.write_parquet(folder / f"{name}.parquet")
 
 
-def run(folder: Path, dry_run: bool = False, **data: Any) -> dict[str, Any]:
-    made = config(folder, **data)
-    return ingest(made, Paths(made.workspace, made.name), dry_run=dry_run).summary
+def run(folder: Path, dry_run: bool = False, **data: Any) -> IngestSummary:
+    plan = plan_of(config(folder, **data))
+    return ingest_dry(plan) if dry_run else ingest(plan).summary
 
 
 def store(folder: Path) -> SeriesStore:
@@ -67,16 +69,16 @@ def test_too_many_quarantined_series_publish_nothing_and_the_error_says_why(tmp_
 def test_late_and_corrected_rows_make_a_version_that_says_what_changed_and_the_old_one_stays(tmp_path: Path):
     write(tmp_path, {"a": [1.0, 2.0, 3.0], "b": [4.0, 5.0, 6.0]})
     first = run(tmp_path)
-    assert (first["version"], first["changes"]) == (0, None)
-    assert run(tmp_path)["version"] == 0
+    assert (first.version, first.changes) == (0, None)
+    assert run(tmp_path).version == 0
     write(tmp_path, {"a": [1.0, 2.5, 3.0, 4.0], "c": [1.0, 2.0, 3.0]})
     dry = run(tmp_path, dry_run=True)
     second = run(tmp_path)
-    assert dry["changes"] == second["changes"]
-    assert second["changes"]["sentence"] == (
+    assert dry.changes == second.changes
+    assert second.changes.sentence == (
         "since version 0: 4 row(s) added, 1 changed, 3 removed, 1 series new, 1 series gone"
     )
-    assert second["version"] == 1
+    assert second.version == 1
     assert store(tmp_path).read(0).filter(pl.col("unique_id") == "a")["y"].to_list() == [1.0, 2.0, 3.0]
 
 
@@ -85,7 +87,7 @@ def test_the_quarantine_table_holds_what_was_set_aside_dropped_and_flagged(tmp_p
     summary = run(tmp_path, quality={"max_quarantined": 0.5})
     rows = store(tmp_path).quarantine().select("dataset_version", "unique_id", "reason", "n_rows").rows()
     assert rows == [(0, "a", "short", 3), (0, "b", "non_finite", 3)]
-    assert [(line["reason"], line["effect"], line["series"]) for line in summary["account"]] == [
+    assert [(line.reason, line.effect, line.series) for line in summary.account] == [
         ("non_finite", "set aside", 1),
         ("short", "flagged", 1),
     ]
@@ -95,7 +97,7 @@ def test_hostile_ids_are_data_from_the_source_to_both_tables_and_never_a_path(tm
     ids = ["../../up", "a/b", ".", "new\nline", "nul\0", "x" * 10_000, "", "'; DROP TABLE series; --", "日本"]
     write(tmp_path, {name: [1.0, 2.0, 3.0] for name in ids} | {f"{name}!": [None, None] for name in ids})
     summary = run(tmp_path, quality={"max_quarantined": 0.5})
-    assert (summary["n_series"], summary["n_quarantined"]) == (len(ids), len(ids))
+    assert (summary.n_series, summary.n_quarantined) == (len(ids), len(ids))
     assert set(store(tmp_path).read()["unique_id"]) == set(ids)
     empty = store(tmp_path).quarantine().filter(pl.col("reason") == "no_values")["unique_id"]
     assert set(empty) == {f"{name}!" for name in ids}
@@ -118,7 +120,7 @@ def test_daily_steps_become_weeks_where_the_config_says_so(tmp_path: Path):
     write(tmp_path, {"a": [1.0] * 23})
     summary = run(tmp_path, freq="1w", aggregate="sum")
     assert store(tmp_path).read()["y"].to_list() == [7.0, 7.0, 7.0, None]
-    assert summary["account"][0]["reason"] == "incomplete_period"
+    assert summary.account[0].reason == "incomplete_period"
 
 
 def test_other_future_values_are_another_input_even_where_the_history_stays(tmp_path: Path):
@@ -127,7 +129,7 @@ def test_other_future_values_are_another_input_even_where_the_history_stays(tmp_
     for value, version in ((1.0, 0), (1.0, 0), (2.0, 1)):
         write(tmp_path, {"a": [0.0, 0.0, 0.0, value]}, "future")
         pl.read_parquet(future["path"]).rename({"y": "open"}).write_parquet(future["path"])
-        assert run(tmp_path, future=future, covariates={"known_future": ["open"]})["version"] == version
+        assert run(tmp_path, future=future, covariates={"known_future": ["open"]}).version == version
 
 
 def with_prices(folder: Path, known: int) -> None:
@@ -144,31 +146,29 @@ def test_a_covariate_that_is_not_known_ahead_is_an_error_or_dropped_and_recorded
     with pytest.raises(
         InputError, match=r"price must be known .* 'b' after 2024-01-30 \(steps 2\).*missing_future to drop"
     ):
-        run_stage("window", config(tmp_path, covariates=covariates))
-    with open_run(config(tmp_path, covariates=covariates | {"missing_future": "drop"})) as opened:
-        summary = opened.ingest()
-        assert opened.arrays.names["known_future"] == ["promo"]
-    assert summary["dropped_covariates"] == {"price": "not known over the horizon of 1 series"}
-    run = MlflowClient(f"sqlite:///{tmp_path / 'w' / 'mlflow.db'}").get_run(opened.recording.mlflow_run_id)
-    assert run.data.tags["forecasting.dropped_covariates"] == "price"
-    assert run.data.tags["forecasting.data_digest"] == summary["digest"]
+        run_stages(config(tmp_path, covariates=covariates), "window")
+    dropping = config(tmp_path, covariates=covariates | {"missing_future": "drop"})
+    done = run_stages(dropping, "ingest")
+    summary = done.of(IngestSummary)
+    assert summary.dropped_covariates == {"price": "not known over the horizon of 1 series"}
+    assert ingest(plan_of(dropping)).dataset.arrays().names["known_future"] == ["promo"]
+    record = MlflowClient(f"sqlite:///{tmp_path / 'w' / 'mlflow.db'}").get_run(done.mlflow_run_id)
+    assert record.data.tags["forecasting.dropped_covariates"] == "price"
+    assert record.data.tags["forecasting.data_digest"] == summary.digest
 
 
 def test_a_champion_that_reads_a_covariate_leaves_the_series_without_it_to_the_fallback(tmp_path: Path):
     covariates = {"known_future": ["price", "promo"], "missing_future": "drop"}
     with_prices(tmp_path, known=2)
     before = config(tmp_path, covariates=covariates)
-    with open_run(before) as opened:
-        opened.train()
-        state = opened.fitted["tiny"].folder / "state"
-        write_json(
-            opened.paths.champion,
-            {"model": "tiny", "version": "1", "digest": state_digest(state), "folder": str(state), "run_id": "r"},
-        )
+    done = fitted(before)
+    state = done.trained.fitted["tiny"].folder / "state"
+    served = {"model": "tiny", "kind": "recurrent", "version": "1", "digest": state_digest(state), "run_id": "r"}
+    point_to(done.plan.paths, Served(**served, folder=str(state), evaluated=str(state), decision="promoted"))
     with_prices(tmp_path, known=1)
-    summary = predict(before, dry_run=True)["predict"]
-    assert summary["fallbacks"] == {"b": "not known over the horizon: price; forecast by seasonal_naive"}
-    assert (summary["n_series"], summary["n_rows"]) == (2, 4)
+    summary = run_stages(before, "predict", {"dry_run": True}).of(PredictSummary)
+    assert summary.fallbacks == {"b": "not known over the horizon: price; forecast by seasonal_naive"}
+    assert (summary.n_series, summary.n_rows) == (2, 4)
 
 
 @pytest.mark.parametrize(

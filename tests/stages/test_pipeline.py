@@ -10,17 +10,28 @@ from polars.testing import assert_frame_equal
 
 from forecasting.config import parse_config
 from forecasting.errors import InputError, LimitError, LockedError
-from forecasting.pipeline import monitor, open_run, predict, run_all, run_stage
-from forecasting.schema import CUTOFF, DS, UNIQUE_ID, ForecastTable, check
+from forecasting.schema import (
+    CUTOFF,
+    DS,
+    UNIQUE_ID,
+    ForecastTable,
+    MonitorSummary,
+    PredictSummary,
+    PromoteSummary,
+    RunSummary,
+    check,
+)
 from forecasting.series.store import digest_of
-from forecasting.stages import StageStore
+from forecasting.stages.lock import locked
+from forecasting.stages.plan import plan_of
+from forecasting.stages.run import run
 from tests.conftest import tiny_config
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict]:
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, RunSummary]:
     workspace = tmp_path_factory.mktemp("pipeline") / "workspace"
-    return workspace, run_all(parse_config(tiny_config(workspace)))
+    return workspace, run(parse_config(tiny_config(workspace)))
 
 
 def published(workspace: Path) -> pl.DataFrame:
@@ -45,28 +56,28 @@ def test_every_model_is_scored_on_identical_series_and_cutoffs(finished):
 def test_a_second_run_reuses_every_stage_and_publishes_no_duplicate(finished):
     workspace, first = finished
     before = published(workspace)
-    again = run_all(parse_config(tiny_config(workspace)))
-    assert {"ingest", "window", "tune", "train", "backtest", "promote", "predict"} <= set(again["reused"])
-    assert again["run_id"] == first["run_id"]
-    assert again["mlflow_run_id"] == first["mlflow_run_id"]
+    again = run(parse_config(tiny_config(workspace)))
+    assert {"ingest", "window", "tune", "train", "backtest", "promote", "predict"} <= set(again.reused)
+    assert again.run_id == first.run_id
+    assert again.mlflow_run_id == first.mlflow_run_id
     assert published(workspace).equals(before)
 
 
 def weights(workspace: Path) -> dict[str, bytes]:
-    files = (workspace / "tiny" / "stages" / "train").rglob("network.safetensors")
+    files = (workspace / "tiny" / "results" / "train").rglob("network.safetensors")
     return {path.parent.parent.name: path.read_bytes() for path in files}
 
 
 def test_the_same_seed_in_another_workspace_gives_equal_digests_and_weights(finished, tmp_path):
     workspace, first = finished
-    other = run_all(parse_config(tiny_config(tmp_path / "elsewhere")))
+    other = run(parse_config(tiny_config(tmp_path / "elsewhere")))
     for stage, key in (
         ("backtest", "digest"),
         ("backtest", "leaderboard_digest"),
         ("predict", "digest"),
         ("promote", "digest"),
     ):
-        assert other["stages"][stage][key] == first["stages"][stage][key]
+        assert getattr(other.stages[stage], key) == getattr(first.stages[stage], key)
     assert len(weights(workspace)) >= 2  # a final fit makes one more
     assert weights(tmp_path / "elsewhere") == weights(workspace)
 
@@ -76,7 +87,8 @@ def test_a_forecast_by_the_evaluated_version_at_a_cutoff_equals_the_backtest_the
     backtest = pl.read_delta(str(workspace / "tiny" / "backtest"))
     cutoff = backtest[CUTOFF].min()
     out = tmp_path / "evaluated.parquet"
-    predict(parse_config(tiny_config(workspace)), forecaster="all", origin=str(cutoff), output=out)
+    options = {"forecaster": "all", "origin": str(cutoff), "output": out}
+    run(parse_config(tiny_config(workspace)), "predict", options)
     key, numbers = ["model", UNIQUE_ID, CUTOFF, DS], ["y_hat", "q10", "q50", "q90"]
     there = backtest.filter(pl.col(CUTOFF) == cutoff).select(key + numbers).sort(key)
     # Kernels round by a row's place in the batch, and the backtest has other rows beside it: float32's last bits may differ.
@@ -87,7 +99,7 @@ def test_publishing_another_cutoff_leaves_the_newest_one_alone(finished):
     workspace, _ = finished
     newest = published(workspace)
     earlier = pl.read_delta(str(workspace / "tiny" / "backtest"))[CUTOFF].min()
-    predict(parse_config(tiny_config(workspace)), origin=str(earlier))
+    run(parse_config(tiny_config(workspace)), "predict", {"origin": str(earlier)})
     both = published(workspace)
     assert both.height == 2 * newest.height
     assert digest_of(both.filter(pl.col(CUTOFF) != earlier)) == digest_of(newest)
@@ -97,36 +109,23 @@ def test_monitoring_scores_what_has_arrived(finished):
     workspace, _ = finished
     earlier = pl.read_delta(str(workspace / "tiny" / "backtest"))[CUTOFF].min()
     config = parse_config(tiny_config(workspace))
-    predict(config, origin=str(earlier))
-    summary = monitor(config)
-    assert (summary["n_scored"], summary["n_waiting"]) == (8, 8)
+    run(config, "predict", {"origin": str(earlier)})
+    summary = run(config, "monitor").of(MonitorSummary)
+    assert (summary.n_scored, summary.n_waiting) == (8, 8)
     realised = pl.read_delta(str(workspace / "tiny" / "realised"))
     assert set(realised["model"]) == {"served", "seasonal_naive"}
 
 
-def test_a_kill_inside_a_stage_leaves_no_half_result(workspace, monkeypatch):
-    store = StageStore(workspace / "stages")
-
-    def dies(folder: Path) -> dict:
-        (folder / "half").write_text("half")
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        store.run("train", {"a": 1}, dies)
-    assert store.find("train", {"a": 1}) is None
-    assert store.run("train", {"a": 1}, lambda folder: {"ok": not list(folder.iterdir())}).summary == {"ok": True}
-
-
 def test_another_run_that_holds_the_lock_is_named(workspace):
     config = parse_config(tiny_config(workspace))
-    with open_run(config), pytest.raises(LockedError, match="another one holds its lock"), open_run(config):
-        pass
+    with locked(plan_of(config)), pytest.raises(LockedError, match="another one holds its lock"):
+        run(config, "ingest")
 
 
 def test_a_horizon_longer_than_any_history_writes_nothing(workspace):
     config = parse_config(tiny_config(workspace, task={"horizon": 500}))
     with pytest.raises(InputError, match="horizon must be shorter than the longest history, got 500"):
-        run_all(config)
+        run(config)
     assert not workspace.exists()
 
 
@@ -138,29 +137,29 @@ def test_too_many_quarantined_series_publish_nothing(workspace, tmp_path):
     data = {"source": {"kind": "csv", "path": str(tmp_path / "half.csv")}, "freq": 1, "season_length": 1}
     config = parse_config(tiny_config(workspace, data=data, task={"horizon": 2}, forecasters=[], tuning={}))
     with pytest.raises(LimitError, match="at most 10% of the series, and never all, may be quarantined, got 1 of 2"):
-        run_all(config)
+        run(config)
     assert not (workspace / "tiny" / "series").exists()
 
 
 def test_an_unknown_stage_is_refused_with_the_known_ones(workspace):
     with pytest.raises(InputError, match="ingest"):
-        run_stage("digest", parse_config(tiny_config(workspace)))
+        run(parse_config(tiny_config(workspace)), "digest")
 
 
 def test_stage_results_are_small_enough_to_pass_between_tasks(finished):
-    assert all(len(json.dumps(stage, default=str)) < 10_000 for stage in finished[1]["stages"].values())
+    assert all(len(stage.model_dump_json()) < 10_000 for stage in finished[1].stages.values())
 
 
 def test_with_mlflow_down_the_run_goes_on_and_the_record_follows_later(workspace):
     raw = tiny_config(workspace, tracking={"uri": "http://127.0.0.1:9"})
-    down = run_all(parse_config(raw))
-    assert down["mlflow_run_id"] is None
+    down = run(parse_config(raw))
+    assert down.mlflow_run_id is None
     assert published(workspace).height == 8 * 7
-    later = run_all(parse_config(tiny_config(workspace)))
-    assert {"tune", "train", "backtest"} <= set(later["reused"])
-    run = MlflowClient(f"sqlite:///{workspace / 'mlflow.db'}").get_run(later["mlflow_run_id"])
-    assert run.info.status == "FINISHED"
-    assert later["stages"]["promote"]["version"] == "1"
+    later = run(parse_config(tiny_config(workspace)))
+    assert {"tune", "train", "backtest"} <= set(later.reused)
+    record = MlflowClient(f"sqlite:///{workspace / 'mlflow.db'}").get_run(later.mlflow_run_id)
+    assert record.info.status == "FINISHED"
+    assert later.of(PromoteSummary).version == "1"
 
 
 PROMOTE_THE_NETWORK = {"against": "naive", "min_evidence": 10}  # which any network beats on weekly data
@@ -168,9 +167,9 @@ PROMOTE_THE_NETWORK = {"against": "naive", "min_evidence": 10}  # which any netw
 
 def test_a_promoted_network_is_fitted_on_all_rows_and_loads_from_mlflow_in_a_fresh_process(workspace, tmp_path):
     config = parse_config(tiny_config(workspace, promotion=PROMOTE_THE_NETWORK))
-    summary = run_all(config)
-    assert summary["stages"]["promote"]["model"] in ("gru_seq", "rnn_m2m")
-    state = json.loads((Path(summary["stages"]["promote"]["folder"]) / "forecaster.json").read_text())
+    promoted = run(config).of(PromoteSummary)
+    assert promoted.model in ("gru_seq", "rnn_m2m")
+    state = json.loads((Path(promoted.folder) / "forecaster.json").read_text())
     series = pl.read_delta(str(workspace / "tiny" / "series"))
     assert state["fitted_on"]["last_ds"] == str(series.filter(pl.col("y").is_not_null())["ds"].max())
     series.write_parquet(tmp_path / "history.parquet")
@@ -189,21 +188,21 @@ model.predict(pd.read_parquet("{tmp_path / "history.parquet"}")).to_parquet("{tm
 def test_the_record_holds_parent_children_seed_data_and_the_champion(finished):
     workspace, summary = finished
     client = MlflowClient(f"sqlite:///{workspace / 'mlflow.db'}")
-    parent = client.get_run(summary["mlflow_run_id"])
+    parent = client.get_run(summary.mlflow_run_id)
     assert parent.info.status == "FINISHED"
     assert parent.data.params["seed"] == "7"
-    assert parent.data.tags["forecasting.data_digest"] == summary["stages"]["ingest"]["digest"]
+    assert parent.data.tags["forecasting.data_digest"] == summary.stages["ingest"].digest
     condition = f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'"
     children = client.search_runs([parent.info.experiment_id], condition)
-    assert {run.info.status for run in children} == {"FINISHED"}
-    kinds = sorted(run.data.tags["forecasting.kind"] for run in children)
+    assert {child.info.status for child in children} == {"FINISHED"}
+    kinds = sorted(child.data.tags["forecasting.kind"] for child in children)
     assert kinds == ["baseline", "baseline", "recurrent", "recurrent", "trial", "trial"]
-    network = next(run for run in children if run.info.run_name == "gru_seq")
+    network = next(child for child in children if child.info.run_name == "gru_seq")
     history = client.get_metric_history(network.info.run_id, "train_loss")
     assert [point.step for point in history] == sorted({point.step for point in history})
-    assert all("mase" in run.data.metrics for run in children if run.data.tags["forecasting.kind"] != "trial")
+    assert all("mase" in child.data.metrics for child in children if child.data.tags["forecasting.kind"] != "trial")
     champion = client.get_model_version_by_alias("tiny", "champion")
-    assert str(champion.version) == str(summary["stages"]["promote"]["version"])
+    assert str(champion.version) == str(summary.of(PromoteSummary).version)
 
 
 def test_no_artifact_of_a_registered_model_can_run_code(finished):
@@ -218,13 +217,14 @@ def test_sample_paths_are_written_to_a_file_and_nothing_is_published(tmp_path):
     network = {"topology": "many_to_many", "strategy": "recursive", "hidden_size": 8, "context_length": 14}
     config["forecasters"] = [{"name": "walks", "n_paths": 10, "training": training, **network}]
     out = tmp_path / "paths.parquet"
-    summary = predict(parse_config(config), forecaster="walks", paths=5, output=out)["predict"]
+    options = {"forecaster": "walks", "paths": 5, "output": out}
+    summary = run(parse_config(config), "predict", options).of(PredictSummary)
     rows = pl.read_parquet(out)
     assert rows.columns == [UNIQUE_ID, CUTOFF, DS, "path", "y", "model"]
-    assert rows.height == summary["n_rows"] == 8 * 5 * 7
+    assert rows.height == summary.n_rows == 8 * 5 * 7
     assert rows["y"].is_finite().all()
     assert not (tmp_path / "workspace" / "tiny" / "forecasts").exists()
     with pytest.raises(InputError, match="add --output FILE"):
-        predict(parse_config(config), forecaster="walks", paths=5)
+        run(parse_config(config), "predict", {"forecaster": "walks", "paths": 5})
     with pytest.raises(InputError, match="need a network that can draw, got naive"):
-        predict(parse_config(config), forecaster="naive", paths=5, output=out)
+        run(parse_config(config), "predict", options | {"forecaster": "naive"})

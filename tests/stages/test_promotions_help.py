@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from forecasting.config import parse_config
-from forecasting.pipeline import open_run
+from forecasting.schema import BacktestSummary
+from forecasting.stages.run import run
 
 
 def test_a_network_that_sees_promotions_beats_the_same_network_and_the_baselines_that_do_not(tmp_path: Path):
@@ -34,8 +35,7 @@ def test_a_network_that_sees_promotions_beats_the_same_network_and_the_baselines
             "baselines": ["seasonal_naive", "theta"],
             "evaluation": {"n_windows": 2},
         }
-        with open_run(parse_config(config)) as run:
-            run.backtest()
-            scores[seen] = dict(run.leaderboard.select("model", "mase").iter_rows())
+        board = run(parse_config(config), "backtest").of(BacktestSummary).leaderboard
+        scores[seen] = {row["model"]: row["mase"] for row in board}
     blind = min(scores[False]["gru"], scores[True]["seasonal_naive"], scores[True]["theta"])
     assert scores[True]["gru"] < 0.95 * blind

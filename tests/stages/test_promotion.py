@@ -8,7 +8,8 @@ from mlflow import MlflowClient
 
 from forecasting.config import parse_config
 from forecasting.errors import InputError
-from forecasting.pipeline import rollback, run_all, run_stage
+from forecasting.schema import BacktestSummary, PredictSummary, PromoteSummary, RunSummary
+from forecasting.stages.run import run
 from tests.conftest import tiny_config
 
 EASY = {
@@ -35,15 +36,15 @@ def pointer(workspace: Path) -> dict:
 
 
 @pytest.fixture(scope="module")
-def twice(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict]]:
+def twice(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[RunSummary]]:
     """A candidate that fails, then the same one with rules that it passes."""
     workspace = tmp_path_factory.mktemp("promotion") / "workspace"
-    return workspace, [run_all(config(workspace, rules)) for rules in (HARD, EASY)]
+    return workspace, [run(config(workspace, rules)) for rules in (HARD, EASY)]
 
 
 def test_a_candidate_that_fails_is_registered_as_challenger_with_the_reason(twice) -> None:
     workspace, (first, _) = twice
-    assert first["stages"]["promote"]["model"] == "seasonal_naive"
+    assert first.of(PromoteSummary).model == "seasonal_naive"
     versions = client_of(workspace).search_model_versions("name = 'tiny'")
     failed = [
         v for v in versions if v.tags["forecasting.model"] == "gru_seq" and v.tags["forecasting.decision"] == "rejected"
@@ -57,7 +58,7 @@ def test_a_candidate_that_fails_is_registered_as_challenger_with_the_reason(twic
 
 def test_a_candidate_that_passes_becomes_champion_with_its_evidence(twice) -> None:
     workspace, (_, second) = twice
-    assert second["stages"]["promote"]["decision"] == "promoted"
+    assert second.of(PromoteSummary).decision == "promoted"
     champion = client_of(workspace).get_model_version_by_alias("tiny", "champion")
     assert champion.tags["forecasting.model"] == "gru_seq"
     assert champion.tags["gate.reload"].startswith("passed: ")
@@ -68,38 +69,38 @@ def test_a_candidate_that_passes_becomes_champion_with_its_evidence(twice) -> No
 def test_the_run_holds_every_rule_as_metric_tag_and_table(twice) -> None:
     workspace, (first, second) = twice
     client = client_of(workspace)
-    run = client.get_run(second["mlflow_run_id"])
-    assert run.data.metrics["gate.leak_check.passed"] == 1.0
-    assert run.data.metrics["gate.skill.value"] > 0
-    assert run.data.tags["forecasting.leak_check"] == "passed"
-    assert "| leak check | passed |" in run.data.tags["mlflow.note.content"]
-    assert client.get_run(first["mlflow_run_id"]).data.metrics["gate.skill.passed"] == 0.0
-    paths = {file.path for file in client.list_artifacts(run.info.run_id, "tables")}
+    record = client.get_run(second.mlflow_run_id)
+    assert record.data.metrics["gate.leak_check.passed"] == 1.0
+    assert record.data.metrics["gate.skill.value"] > 0
+    assert record.data.tags["forecasting.leak_check"] == "passed"
+    assert "| leak check | passed |" in record.data.tags["mlflow.note.content"]
+    assert client.get_run(first.mlflow_run_id).data.metrics["gate.skill.passed"] == 0.0
+    paths = {file.path for file in client.list_artifacts(record.info.run_id, "tables")}
     assert {f"tables/{n}" for n in ("gate.json", "leaderboard.json", "comparisons.json", "slices.csv")} <= paths
-    assert "verdict/leaderboard.md" in {file.path for file in client.list_artifacts(run.info.run_id, "verdict")}
+    assert "verdict/leaderboard.md" in {file.path for file in client.list_artifacts(record.info.run_id, "verdict")}
 
 
 def test_a_rollback_brings_the_champion_before_back_and_no_further(twice) -> None:
     workspace, (first, second) = twice
     after = pointer(workspace)
     settings = config(workspace, EASY)
-    told = rollback(settings)["promote"]
-    assert (told["model"], told["digest"]) == ("seasonal_naive", first["stages"]["promote"]["digest"])
+    told = run(settings, "promote", {"rollback": True}).of(PromoteSummary)
+    assert (told.model, told.digest) == ("seasonal_naive", first.of(PromoteSummary).digest)
     champion = client_of(workspace).get_model_version_by_alias("tiny", "champion")
-    assert str(champion.version) == first["stages"]["promote"]["version"]
-    assert run_stage("predict", settings)["stages"]["predict"]["model"] == "seasonal_naive"
+    assert str(champion.version) == first.of(PromoteSummary).version
+    assert run(settings, "predict").of(PredictSummary).model == "seasonal_naive"
     with pytest.raises(InputError, match="a rollback needs a champion before the present one"):
-        rollback(settings)
-    again = run_stage("promote", settings)["stages"]["promote"]
-    assert again["digest"] == second["stages"]["promote"]["digest"] == after["digest"]
+        run(settings, "promote", {"rollback": True})
+    again = run(settings, "promote").of(PromoteSummary)
+    assert again.digest == second.of(PromoteSummary).digest == after["digest"]
     assert [one["model"] for one in pointer(workspace)["previous"]] == ["seasonal_naive"]
 
 
 def test_the_present_champion_is_compared_on_the_cutoffs_of_the_next_run(twice) -> None:
     workspace, _ = twice
     other = config(workspace, EASY, seed=8)
-    summary = run_stage("promote", other)["stages"]
-    assert "gru_seq (serving)" in {row["model"] for row in summary["backtest"]["leaderboard"]}
-    rule = next(rule for rule in summary["promote"]["rules"] if rule["rule"] == "champion")
-    assert rule["passed"] == "yes"
-    assert rule["value"] is not None
+    summary = run(other, "promote")
+    assert "gru_seq (serving)" in {row["model"] for row in summary.of(BacktestSummary).leaderboard}
+    rule = next(rule for rule in summary.of(PromoteSummary).rules if rule.rule == "champion")
+    assert rule.passed == "yes"
+    assert rule.value is not None

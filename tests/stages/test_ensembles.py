@@ -8,10 +8,10 @@ import pytest
 from forecasting.config import parse_config
 from forecasting.evaluation.backtest import backtest
 from forecasting.forecasters.catalog import load_forecaster
-from forecasting.pipeline import open_run
-from forecasting.pipeline.fitting import final_job
 from forecasting.series.cutoffs import evaluation_origins
+from forecasting.stages.train import served_fit
 from tests.conftest import tiny_config
+from tests.stages.chain import fitted
 
 
 @pytest.fixture(scope="module")
@@ -30,21 +30,18 @@ def config_of(workspace: Path) -> dict:
 
 def test_members_are_trained_apart_and_fitted_once_more_together(workspace: Path):
     config = parse_config(config_of(workspace))
-    with open_run(config) as run:
-        run.train()
-        assert not run.done["train"]["reused"]
-        evaluated = run.trained["gru_seq"]
-        final = final_job(run, "gru_seq")
-    assert (
-        len(list((config.workspace / "tiny" / "stages" / "train").iterdir())) == 12
-    )  # four, on the whole history, on all rows
+    done = fitted(config)
+    assert not done.trained.summary.reused
+    evaluated = done.trained.evaluated["gru_seq"]
+    final = served_fit(done.plan, done.data, done.windowed, done.trained, "gru_seq")
+    fits = config.workspace / "tiny" / "results" / "train"
+    assert len(list(fits.iterdir())) == 12  # four, on the whole history, on all rows
     served = load_forecaster(final.folder / "state")
     assert sorted(m.resolved.context_length for m in served.members) == [7, 7, 14, 14]
-    assert [m["resolved"] for m in final.summary["members"]] == [m["resolved"] for m in evaluated.summary["members"]]
-    with open_run(config) as run:
-        run.train()
-        assert run.done["train"]["reused"]
-        assert run.trained["gru_seq"].key == evaluated.key
+    assert [m.resolved for m in final.outcome.members] == [m.resolved for m in evaluated.outcome.members]
+    again = fitted(config).trained
+    assert again.summary.reused
+    assert again.evaluated["gru_seq"].key == evaluated.key
 
 
 @pytest.mark.slow
@@ -56,12 +53,12 @@ def test_calibrated_coverage_is_nominal_at_every_step(tmp_path: Path):
     raw["tuning"] = {"n_trials": 0, "inner_windows": 4}
     raw["forecasters"][0]["training"] = {"max_steps": 200, "batch_size": 128}
     raw["evaluation"] = {"n_windows": 4, "step_size": 7}
-    with open_run(parse_config(raw)) as run:
-        run.train()
-        forecaster = load_forecaster(run.trained["gru_seq"].folder / "state")
-        origins = evaluation_origins(run.arrays, horizon, 4, 7, run.reading.align)
-        frame, _ = backtest(forecaster, "naive", run.arrays, origins, "run", lambda *_: None)
-        actual = run.arrays.targets(origins, horizon).ravel()
+    done = fitted(parse_config(raw))
+    arrays, align = done.windowed.arrays, done.data.dataset.reading.align
+    forecaster = load_forecaster(done.trained.evaluated["gru_seq"].folder / "state")
+    origins = evaluation_origins(arrays, horizon, 4, 7, align)
+    frame, _ = backtest(forecaster, "naive", arrays, origins, "run", lambda *_: None)
+    actual = arrays.targets(origins, horizon).ravel()
     known = np.isfinite(actual)
     for low, high, nominal in (("q10", "q90", 0.8), ("q25", "q75", 0.5)):
         inside = (frame[low].to_numpy() <= actual) & (actual <= frame[high].to_numpy())

@@ -11,11 +11,11 @@ import pytest
 
 from forecasting.config import Config, parse_config
 from forecasting.errors import InputError, LimitError
-from forecasting.pipeline.ingestion import Ingested, ingest
-from forecasting.pipeline.paths import Paths
 from forecasting.series.digest import digest_of
 from forecasting.series.store import SeriesStore
 from forecasting.sources import SOURCES
+from forecasting.stages.ingest import Ingested, ingest, ingest_dry
+from forecasting.stages.plan import plan_of
 
 
 def rows(seed: int = 0, n_series: int = 30, n_days: int = 40) -> pl.DataFrame:
@@ -58,8 +58,13 @@ def write(folder: Path, frame: pl.DataFrame, n_files: int = 3) -> None:
         part.write_parquet(folder / "input" / f"{number}.parquet")
 
 
-def run(config: Config, **options: Any) -> Ingested:
-    return ingest(config, Paths(config.workspace, config.name), **options)
+def run(config: Config) -> Ingested:
+    return ingest(plan_of(config))
+
+
+def told(found: Ingested) -> dict[str, Any]:
+    """What an ingest says, apart from whether it was said before."""
+    return found.summary.model_dump(exclude={"reused"})
 
 
 def store_of(config: Config) -> SeriesStore:
@@ -73,7 +78,7 @@ def test_the_version_does_not_depend_on_chunks_files_or_the_order_of_rows(tmp_pa
     write(tmp_path, rows().sample(fraction=1.0, shuffle=True, seed=1), n_files=4)
     parts = run(config_of(tmp_path, chunk_mib=chunk_mib, workspace=str(tmp_path / "other")))
     assert parts.version == whole.version
-    assert parts.summary | {"read": whole.summary["read"]} == whole.summary
+    assert told(parts) | {"read": whole.summary.read} == told(whole)
     assert parts.quarantine.equals(whole.quarantine)
     table = store_of(config_of(tmp_path, workspace=str(tmp_path / "other"))).read()
     assert (table.height, digest_of(table)) == (whole.version.n_rows, whole.version.digest)
@@ -95,10 +100,10 @@ def test_an_unchanged_source_is_not_read_again(tmp_path: Path, monkeypatch: pyte
     write(tmp_path, rows())
     config = config_of(tmp_path)
     first = run(config)
-    monkeypatch.setattr("forecasting.pipeline.ingestion.SeriesChunks", None)
+    monkeypatch.setattr("forecasting.stages.ingest.SeriesChunks", None)
     again = run(config)
-    assert (first.changed, again.changed) == (True, False)
-    assert (again.version, again.summary, again.ds_type) == (first.version, first.summary, first.ds_type)
+    assert (first.summary.reused, again.summary.reused) == (False, True)
+    assert (again.version, told(again), again.ds_type) == (first.version, told(first), first.ds_type)
     assert again.quarantine.equals(first.quarantine)
 
 
@@ -113,8 +118,8 @@ def test_a_changed_file_makes_a_version_and_the_same_content_written_anew_does_n
 def test_the_summary_tells_what_was_read(tmp_path: Path):
     write(tmp_path, rows(), n_files=3)
     summary = run(config_of(tmp_path)).summary
-    (read,) = summary["read"]
-    assert (summary["n_rows_read"], read["kind"], read["n_files"]) == (rows().height, "parquet", 3)
+    (read,) = summary.read
+    assert (summary.n_rows_read, read["kind"], read["n_files"]) == (rows().height, "parquet", 3)
     assert read["bytes"] == sum(file.stat().st_size for file in (tmp_path / "input").iterdir())
 
 
@@ -127,7 +132,7 @@ def test_new_values_of_a_second_source_are_read_though_the_first_stays(tmp_path:
         ahead = rows().select(pl.col("unique_id").unique()).join(days, how="cross").with_columns(price=pl.lit(price))
         if changed:
             ahead.write_parquet(tmp_path / "future.parquet")
-        assert run(config).changed == changed
+        assert run(config).summary.reused != changed
         assert store_of(config).read().filter(ds=date(2024, 2, 14))["price"].unique().to_list() == [price]
 
 
@@ -145,8 +150,8 @@ def test_what_another_day_may_take_back_is_read_again(tmp_path: Path, monkeypatc
     ahead = pl.DataFrame({"unique_id": "ahead", "ds": date.today() + timedelta(days=900), "y": 1.0})
     write(tmp_path, pl.concat([rows(), ahead.with_columns(price=pl.lit(1.0), town=pl.lit("t"))]))
     assert "future" in run(config).quarantine["reason"].to_list()
-    assert not run(config).changed
-    monkeypatch.setattr("forecasting.pipeline.ingestion.SeriesChunks", None)
+    assert run(config).summary.reused
+    monkeypatch.setattr("forecasting.stages.ingest.SeriesChunks", None)
     with pytest.raises(TypeError):
         run(config)
 
@@ -154,10 +159,10 @@ def test_what_another_day_may_take_back_is_read_again(tmp_path: Path, monkeypatc
 def test_a_dry_run_tells_the_same_and_writes_nothing(tmp_path: Path):
     write(tmp_path, rows())
     config = config_of(tmp_path, chunk_mib=0.004)
-    dry = run(config, dry_run=True).summary
+    dry = ingest_dry(plan_of(config))
     assert not config.workspace.exists()
     real = run(config).summary
-    assert dry | {"version": 0} == real
+    assert dry.model_copy(update={"version": 0}) == real
 
 
 @pytest.mark.parametrize("error", [LimitError, InputError, "unreadable"])
@@ -199,5 +204,5 @@ def test_sources_without_files_are_recognised_too(tmp_path: Path, kind: str):
     source = {"builtin": {"kind": kind, "name": "fertility"}, "simulated": {"kind": kind, "n_series": 5, "n_days": 50}}
     data = {"source": source[kind], "freq": 1 if kind == "builtin" else "1d", "season_length": 1}
     config = config_of(tmp_path, data=data | {"quality": {"max_gap": None}})
-    assert run(config).changed
-    assert not run(config).changed
+    assert not run(config).summary.reused
+    assert run(config).summary.reused
