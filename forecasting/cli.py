@@ -18,6 +18,7 @@ from forecasting.console import (
     show_leaderboard,
     show_outcome,
     show_rules,
+    show_start,
 )
 from forecasting.environment import prefect_home, quiet
 from forecasting.errors import ForecastingError, InputError
@@ -52,6 +53,7 @@ def run(
     strict: Strict = False,
 ) -> None:
     """Run the whole pipeline: ingest, window, tune, train, backtest, promote, predict, report."""
+    show_start("run", config_path, as_json)
     from forecasting.config import load_config
 
     config = load_config(config_path, overrides)
