@@ -215,6 +215,11 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
     assert loaded_after("import forecasting") & HEAVY == set()
 
 
+def test_a_config_is_read_without_what_only_a_later_stage_needs() -> None:
+    loaded = loaded_after("import forecasting.config\nprint('scipy.stats' in sys.modules)")
+    assert loaded & {"statsmodels", "statsforecast", "optuna", "mlflow", "pandas", "prefect", "True"} == set()
+
+
 def test_the_network_layers_load_on_a_machine_with_torch_and_numpy_alone() -> None:
     files = [file for part in ("windows", "models", "training") for file in (ROOT / "forecasting" / part).rglob("*.py")]
     modules = [".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for file in files]
