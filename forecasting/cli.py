@@ -21,10 +21,11 @@ from forecasting.console import (
     show_start,
 )
 from forecasting.environment import prefect_home, quiet
-from forecasting.errors import ForecastingError, InputError
+from forecasting.errors import EXIT_CODES, ForecastingError, InputError, Terminated
 
 app = typer.Typer(
     help="Recurrent forecasters that are promoted only when they beat the best statistical baseline out of sample.",
+    epilog="Exit codes: " + "; ".join(f"{code} {meaning}" for code, meaning in EXIT_CODES.items()) + ".",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -299,10 +300,6 @@ def _end(summary: dict[str, Any], as_json: bool, strict: bool) -> None:
         raise typer.Exit(3)
 
 
-class _Terminated(KeyboardInterrupt):
-    """SIGTERM as an interrupt, which no `except Exception` on the way up can swallow."""
-
-
 _asked: list[int] = []  # signals that came; one raised inside a library's callback may be swallowed there
 
 
@@ -314,7 +311,7 @@ def _on_signal(number: int, _: FrameType | None) -> None:
 def _stop_if_asked() -> None:
     """Raises what the newest signal means; asked again between stages, where nothing swallows it."""
     if _asked:
-        raise _Terminated if _asked[-1] == signal.SIGTERM else KeyboardInterrupt
+        raise Terminated if _asked[-1] == signal.SIGTERM else KeyboardInterrupt
 
 
 def main() -> None:
@@ -336,7 +333,7 @@ def main() -> None:
 
 
 def _caused_by_sigterm(error: BaseException | None) -> bool:
-    while error is not None and not isinstance(error, _Terminated):
+    while error is not None and not isinstance(error, Terminated):
         error = error.__cause__ or error.__context__
     return error is not None
 

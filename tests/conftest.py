@@ -1,5 +1,6 @@
 """What every test shares: quiet libraries and a tiny pipeline that runs in seconds."""
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from threadpoolctl import threadpool_limits
 from forecasting.environment import quiet
 
 quiet()
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background starts with Ctrl-C switched off
 hypothesis.settings.register_profile("any machine", deadline=None)  # no test may depend on how fast a machine is
 hypothesis.settings.load_profile("any machine")
 

@@ -5,7 +5,6 @@ the same values, and each trial's sampler is seeded by the number of finished tr
 uninterrupted one would have drawn.
 """
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -18,6 +17,7 @@ from forecasting.evaluation.selection import inner_score
 from forecasting.forecasters.protocol import Task, no_progress
 from forecasting.forecasters.recurrent import RecurrentForecaster, RecurrentSettings
 from forecasting.forecasters.recurrent_settings import settings_from_dict
+from forecasting.processes import Progress
 from forecasting.series.arrays import Origins, SeriesArrays
 from forecasting.series.as_of import as_of
 from forecasting.series.cutoffs import inner_origins
@@ -47,7 +47,7 @@ class StudyJob:
     storage: str
 
 
-def run_study(job: StudyJob, progress: Callable[[int, int, str], None]) -> dict[str, Any]:
+def run_study(job: StudyJob, progress: Progress) -> dict[str, Any]:
     """Run or resume a study; returns {best_values, best_score, trials: rows {number, state, value, values, seconds}}."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(

@@ -8,9 +8,9 @@ from prefect.server.schemas.schedules import CronSchedule
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from flows.schedule import plan
-from flows.server import connected
+from flows.server import connected, own_server
 from forecasting.config import Config, parse_config
-from forecasting.errors import InputError
+from forecasting.errors import InputError, ServiceError
 from tests.conftest import tiny_config
 
 
@@ -50,6 +50,20 @@ def test_a_time_that_is_none_is_refused_by_its_key(tmp_path, when):
 def test_a_schedule_without_a_time_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"got none: set schedule\.train"):
         plan(scheduled(tmp_path))
+
+
+def test_a_server_that_does_not_start_says_why_and_has_its_own_exit_code(tmp_path):
+    (tmp_path / "server.log").write_text("lines of an earlier start\n")
+    (tmp_path / "prefect.db").write_bytes(b"no database" * 1000)
+    with pytest.raises(ServiceError) as caught, own_server(tmp_path, with_schedules=False):
+        pass
+    told = str(caught.value)
+    assert caught.value.exit_code == 7
+    assert "must start before a flow can run, it ended with status 3" in told
+    assert "file is not a database" in told
+    assert str(tmp_path / "server.log") in told
+    assert "an earlier start" not in told
+    assert len(told.splitlines()) < 20
 
 
 def test_a_named_server_that_does_not_answer_is_bad_input(tmp_path):
