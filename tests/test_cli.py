@@ -35,7 +35,6 @@ def forecast(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
         [sys.executable, "-m", "forecasting.cli", *map(str, arguments)],
         capture_output=True,
         text=True,
-        timeout=240,
         check=False,
     )
 

@@ -149,9 +149,7 @@ def broken_rule(user: str, module: str) -> str | None:
 def loaded_after(code: str) -> set[str]:
     """Top-level names of the modules that a fresh interpreter holds after running `code`."""
     script = f"import sys\n{code}\nprint(*sorted({{name.split('.')[0] for name in sys.modules}}))"
-    run = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT, timeout=120
-    )
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT)
     return set(run.stdout.split())
 
 
