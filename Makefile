@@ -4,37 +4,46 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-STAMP := $(VENV)/.installed
+INSTALLED := $(VENV)/.installed
+INSTALLED_DEV := $(VENV)/.installed-dev
+PIP := $(BIN)/pip install --quiet --constraint constraints.txt
 export DO_NOT_TRACK := true
 
-.PHONY: run test test-slow benchmark lint types format install clean
+.PHONY: dev run test test-slow benchmark lint types format install clean
 run: install
 	$(BIN)/forecast run configs/fertility.yaml
 
-install: $(STAMP)
+# What running needs, the dashboard too; `dev` adds what tests, lint and benchmarks need, in one go where nothing is there.
+install: $(INSTALLED)
+dev: $(INSTALLED_DEV)
 
-$(STAMP): pyproject.toml constraints.txt
+$(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[dev]"
-	touch $(STAMP)
+	$(PIP) --editable .
+	touch $@
 
-lint: install
+$(INSTALLED_DEV): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) --editable ".[dev]"
+	touch $(INSTALLED) $@
+
+lint: dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-types: install
+types: dev
 	$(BIN)/mypy
 
 test: lint types
 	$(BIN)/python -m pytest -m "not slow" --numprocesses 2 --dist loadfile
 
-test-slow: install
+test-slow: dev
 	$(BIN)/python -m pytest -m slow --numprocesses 2 --dist loadfile
 
-benchmark: install
+benchmark: dev
 	$(BIN)/python -m tests.benchmarks.run_all $(if $(DATA),--data $(DATA)) $(if $(QUICK),--quick)
 
-format: install
+format: dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 

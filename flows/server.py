@@ -19,9 +19,10 @@ from prefect.events.worker import EventsWorker
 from prefect.logging.handlers import APILogHandler
 from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, PREFECT_HOME, temporary_settings
 
-from forecasting.errors import ForecastingError, InputError
+from forecasting.errors import InputError, ServiceError
 
-_START_SECONDS = 120.0
+_START_SECONDS = 900.0  # for one that hangs; a machine with twenty busy processes needs minutes
+_LAST_LINES = 12
 _STOP_SECONDS = 10.0
 _NO_HEARTBEAT = {PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}  # nobody listens, and every flow run waits a second for it
 
@@ -51,15 +52,16 @@ def connected(home: Path, with_schedules: bool) -> Iterator[str]:
 def own_server(home: Path, with_schedules: bool) -> Iterator[str]:
     """A server process for the block: it ends with the block, or with this process however that ends.
 
-    Raises ForecastingError where it does not answer in time; its log is `home/server.log`.
+    Raises ServiceError with the last lines that it wrote where it does not start; its log is `home/server.log`.
     """
     home = home.absolute()
     home.mkdir(parents=True, exist_ok=True)
     log = home / "server.log"
     with FileLock(home / "server.lock"):  # two first starts in one home would both create the tables
+        before = log.stat().st_size if log.exists() else 0
         process = _spawn(home, log, with_schedules)
         try:
-            address = _first_line(process, log)
+            address = _first_line(process, log, before)
         except BaseException:
             _stop(process)
             raise
@@ -82,17 +84,27 @@ def _spawn(home: Path, log: Path, with_schedules: bool) -> subprocess.Popen[str]
         )
 
 
-def _first_line(process: subprocess.Popen[str], log: Path) -> str:
-    """The address that the server writes once it answers."""
+def _first_line(process: subprocess.Popen[str], log: Path, before: int) -> str:
+    """The address that the server writes once it answers; `log` had `before` bytes when it was started."""
     stdout, deadline = _pipe(process.stdout), time.monotonic() + _START_SECONDS
     while not select.select([stdout], [], [], 0.2)[0]:
         if time.monotonic() > deadline:
-            break
-    else:
-        line = stdout.readline().strip()
-        if line:
-            return line
-    raise ForecastingError(f"Prefect's server must answer within {_START_SECONDS:.0f} s, it did not: see {log}")
+            raise _not_started(f"it does not answer after {_START_SECONDS:.0f} s", log, before)
+    line = stdout.readline().strip()
+    if not line:  # its end of the pipe is closed
+        raise _not_started(f"it ended with status {process.wait()}", log, before)
+    return line
+
+
+def _not_started(how: str, log: Path, before: int) -> ServiceError:
+    with log.open(encoding="utf-8", errors="replace") as file:
+        file.seek(before)
+        lines = [line.rstrip() for line in file if line.strip()][-_LAST_LINES:]
+    told = "".join(f"\n  {line}" for line in lines) or " nothing"
+    return ServiceError(
+        f"Prefect's server must start before a flow can run, {how}: mend what it says, or run with --plain; "
+        f"log {log}, its last lines:{told}"
+    )
 
 
 def _stop(process: subprocess.Popen[str]) -> None:

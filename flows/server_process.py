@@ -38,7 +38,7 @@ def main(home: Path, with_schedules: bool) -> None:
         "prefect.server.api.server:create_app",  # a string: Prefect reads its settings when it is imported
         factory=True,
         lifespan="on",
-        log_level="critical",
+        log_level="error",
         access_log=False,
         timeout_graceful_shutdown=1,
     )
@@ -51,7 +51,7 @@ def _settings(home: Path, address: str, with_schedules: bool) -> dict[str, str]:
     settings = {
         "PREFECT_HOME": str(home),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        "PREFECT_SERVER_LOGGING_LEVEL": "CRITICAL",
+        "PREFECT_SERVER_LOGGING_LEVEL": "ERROR",
         "PREFECT_SERVER_UI_ENABLED": str(with_schedules).lower(),
         "PREFECT_SERVER_UI_API_URL": address,
         "PREFECT_SERVER_UI_STATIC_DIRECTORY": str(home / "ui"),  # not the folder of the installed package
@@ -61,7 +61,8 @@ def _settings(home: Path, address: str, with_schedules: bool) -> dict[str, str]:
 
 
 def _end_with_stdin(server: uvicorn.Server) -> None:
-    sys.stdin.buffer.read()
+    while os.read(0, 4096):  # not sys.stdin: Python aborts at its end where a thread holds that one's lock
+        pass
     server.should_exit = True
     timer = threading.Timer(_GRACE_SECONDS, os._exit, (0,))
     timer.daemon = True

@@ -15,14 +15,10 @@ from typing import NoReturn
 
 from prefect.exceptions import TerminationSignal
 
-from forecasting.errors import StoppedError
+from forecasting.errors import StoppedError, Terminated
 
 _END_SECONDS = 10.0
 KEPT = "what was finished is kept: run the same command again to go on"
-
-
-class Terminated(KeyboardInterrupt):
-    """SIGTERM, as an exception that no `except Exception` takes for an error to go on from."""
 
 
 @contextmanager

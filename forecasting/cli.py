@@ -17,9 +17,10 @@ from forecasting.console import (
     show_account,
     show_outcome,
     show_stage,
+    show_start,
 )
 from forecasting.environment import prefect_home, prefect_server, quiet
-from forecasting.errors import ForecastingError, InputError
+from forecasting.errors import EXIT_CODES, ForecastingError, InputError, Terminated
 from forecasting.stages.table import STAGES, Options, Stage
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     help="Recurrent forecasters that are promoted only when they beat the best statistical baseline out of sample.",
+    epilog="Exit codes: " + "; ".join(f"{code} {meaning}" for code, meaning in EXIT_CODES.items()) + ".",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -56,6 +58,7 @@ def run(
     strict: Strict = False,
 ) -> None:
     """Run the whole pipeline: ingest, window, tune, train, backtest, promote, predict, report."""
+    show_start("run", config_path, as_json)
     from forecasting.config import load_config
 
     config = load_config(config_path, overrides)
@@ -224,10 +227,6 @@ def _end(summary: "RunSummary", as_json: bool, strict: bool) -> None:
         raise typer.Exit(3)
 
 
-class _Terminated(KeyboardInterrupt):
-    """SIGTERM as an interrupt, which no `except Exception` on the way up can swallow."""
-
-
 _asked: list[int] = []  # signals that came; one raised inside a library's callback may be swallowed there
 
 
@@ -239,7 +238,7 @@ def _on_signal(number: int, _: FrameType | None) -> None:
 def _stop_if_asked() -> None:
     """Raises what the newest signal means; asked again between stages, where nothing swallows it."""
     if _asked:
-        raise _Terminated if _asked[-1] == signal.SIGTERM else KeyboardInterrupt
+        raise Terminated if _asked[-1] == signal.SIGTERM else KeyboardInterrupt
 
 
 def main() -> None:
@@ -261,7 +260,7 @@ def main() -> None:
 
 
 def _caused_by_sigterm(error: BaseException | None) -> bool:
-    while error is not None and not isinstance(error, _Terminated):
+    while error is not None and not isinstance(error, Terminated):
         error = error.__cause__ or error.__context__
     return error is not None
 

@@ -4,12 +4,21 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.table import Column, Table
 from rich.text import Text
 
 if TYPE_CHECKING:
@@ -40,15 +49,7 @@ class Terminal:
     def __init__(self, *, as_json: bool = False, between_stages: Callable[[], None] = lambda: None) -> None:
         self.between_stages = between_stages
         self.console = _console(as_json)
-        self._progress = Progress(
-            TextColumn("  {task.description:<34}"),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TextColumn("{task.fields[text]}", style="dim"),
-            console=self.console,
-            transient=True,
-        )
+        self._progress = Progress(*_columns(self.console.width), console=self.console, transient=True, expand=True)
         self._bars: dict[str, TaskID] = {}
         self._lines: dict[str, float] = {}
 
@@ -84,15 +85,40 @@ class Terminal:
 
     def finished(self, name: str, sentence: str, reused: bool) -> None:
         """One line per stage."""
-        mark = "[cyan]reused[/]" if reused else "[green]done[/]  "
-        self.console.print(f"{mark} [bold]{name:<9}[/] ", end="")
-        self.console.print(sentence, markup=False, soft_wrap=True)
+        mark = ("reused", "cyan") if reused else ("done  ", "green")
+        self._say(mark, " ", (f"{name:<9}", "bold"), " ", sentence)
         self.between_stages()
 
     def warn(self, text: str) -> None:
         """On a line of its own."""
-        self.console.print("[yellow]note[/]   ", end="")
-        self.console.print(text, markup=False, soft_wrap=True)
+        self._say(("note", "yellow"), "   ", text)
+
+    def _say(self, *parts: str | tuple[str, str]) -> None:
+        """One print for a whole line: the bars below are drawn anew after each and would cover half a line. A terminal
+        gets it broken between words, a log file in one piece."""
+        self.console.print(Text.assemble(*parts), soft_wrap=not self.console.is_terminal)
+
+
+def _columns(width: int) -> list[ProgressColumn]:
+    """Of a bar: what, how far, since when, and a text that gets what is left; counts are never cut, so a narrow terminal
+    has a shorter label and neither drawing nor text."""
+    counts = [MofNCompleteColumn(), TimeElapsedColumn()]
+    if width < 80:
+        return [_label(max(8, width - 24)), *counts]
+    text = TextColumn(
+        "{task.fields[text]}", style="dim", table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")
+    )
+    return [_label(34), BarColumn(bar_width=24), *counts, text]
+
+
+def _label(width: int) -> TextColumn:
+    return TextColumn("  {task.description}", table_column=Column(width=width + 2, no_wrap=True, overflow="ellipsis"))
+
+
+def show_start(command: str, config_path: Path, as_json: bool) -> None:
+    """The first line of a command that loads libraries for seconds before it can know anything of the data."""
+    line = f"forecast {command} {config_path}: loading the libraries, then the data; Ctrl-C stops it at any time"
+    _console(as_json).print(line, style="dim", markup=False, soft_wrap=True)
 
 
 def _console(stderr: bool) -> Console:

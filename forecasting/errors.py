@@ -1,5 +1,18 @@
 """The errors that a user can meet, each with its exit code; a message is: rule, value, way out."""
 
+EXIT_CODES = {
+    0: "done",
+    1: "an error that has no code of its own",
+    2: "bad config or input, nothing written",
+    3: "done, but --strict and series were quarantined or fell back",
+    4: "a limit was passed, nothing published",
+    5: "another run holds the lock",
+    6: "monitoring raised an alert",
+    7: "a service that the command needs did not start",
+    130: "stopped by Ctrl-C",
+    143: "stopped by SIGTERM",
+}
+
 
 class ForecastingError(Exception):
     """Base of all named errors; `exit_code` is what the command line returns."""
@@ -31,6 +44,12 @@ class AlertError(ForecastingError):
     exit_code = 6
 
 
+class ServiceError(ForecastingError):
+    """A service that the command needs (Prefect's server) did not start; the message has the last lines it wrote."""
+
+    exit_code = 7
+
+
 class DivergedError(ForecastingError):
     """A fit met a non-finite loss or gradient and could not go on; `history` is what it had told up to there."""
 
@@ -45,6 +64,10 @@ class StoppedError(ForecastingError):
     def __init__(self, message: str, exit_code: int) -> None:
         super().__init__(message)
         self.exit_code = exit_code
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM as an interrupt: the clean-up of Ctrl-C runs, and no `except Exception` on the way up can swallow it."""
 
 
 def unknown(what: str, value: object, known: list[str], where: str) -> InputError:

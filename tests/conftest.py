@@ -1,5 +1,6 @@
 """What every test shares: quiet libraries and a tiny pipeline that runs in seconds."""
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,12 @@ from threadpoolctl import threadpool_limits
 
 from forecasting.environment import quiet
 
+collect_ignore = ["benchmarks"]  # they measure and are no tests; what is tested of them stands in contracts
 quiet()
-hypothesis.settings.register_profile("any machine", deadline=None)  # no test may depend on how fast a machine is
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background starts with Ctrl-C switched off
+# No test may depend on how fast a machine is.
+SLOW = [hypothesis.HealthCheck.too_slow]
+hypothesis.settings.register_profile("any machine", deadline=None, suppress_health_check=SLOW)
 hypothesis.settings.load_profile("any machine")
 
 

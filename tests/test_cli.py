@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from forecasting.errors import EXIT_CODES, ForecastingError
 from tests.conftest import tiny_config
 
 
@@ -34,7 +35,6 @@ def forecast(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
         [sys.executable, "-m", "forecasting.cli", *map(str, arguments)],
         capture_output=True,
         text=True,
-        timeout=240,
         check=False,
     )
 
@@ -65,6 +65,15 @@ def test_help_names_every_command(called):
         "dashboard",
     ):
         assert command in shown
+
+
+def test_help_says_what_each_exit_code_means_and_every_named_error_has_one(called):
+    _, shown, _ = called("--help")
+    told = " ".join(shown.split())
+    assert all(f"{code} {meaning}" in told for code, meaning in EXIT_CODES.items())
+    assert {error.exit_code for error in ForecastingError.__subclasses__() if "exit_code" in vars(error)} <= set(
+        EXIT_CODES
+    )
 
 
 def test_the_catalogue_lists_cells_topologies_and_baselines(called):

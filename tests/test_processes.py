@@ -67,7 +67,7 @@ def blas_threads(job: int, progress: Progress) -> int:
 
 def report_and_sleep(folder: str, progress: Progress) -> None:
     (Path(folder) / str(os.getpid())).touch()
-    time.sleep(600)
+    time.sleep(100_000)
 
 
 def main_module(job: int, progress: Progress) -> str | None:
@@ -115,12 +115,9 @@ def test_progress_is_thinned_but_ends_with_the_last_step() -> None:
 
 
 def test_the_error_of_a_job_is_raised_as_it_was_and_the_others_are_dropped() -> None:
-    started = time.monotonic()
-
     with pytest.raises(ValueError, match=r"^3 is odd$"):
-        run_jobs(halve, [3, 600, 600, 600], 2)
+        run_jobs(halve, [3, 100_000, 100_000, 100_000], 2)  # these would take hours
 
-    assert time.monotonic() - started < 30
     assert not [child for child in psutil.Process().children() if "spawn_main" in " ".join(child.cmdline())]
 
 
@@ -144,7 +141,7 @@ def test_a_worker_that_dies_while_large_jobs_wait_hangs_nobody() -> None:
 
 def test_an_error_raised_by_a_callback_ends_the_workers() -> None:
     with pytest.raises(StoppedError) as stopped:
-        run_jobs(pid_after, [0.0, 600.0], 2, on_result=_stop)
+        run_jobs(pid_after, [0.0, 100_000.0], 2, on_result=_stop)
 
     assert stopped.value.exit_code == 143
 
@@ -173,7 +170,7 @@ def test_a_thread_of_this_process_can_run_jobs() -> None:
     thread = threading.Thread(target=lambda: results.append(run_jobs(halve, [2, 0], 2)))
 
     thread.start()
-    thread.join(60)
+    thread.join()
 
     assert results == [[1, 0]]
 
@@ -187,7 +184,7 @@ def test_a_script_without_a_guard_is_not_started_again_by_its_workers(tmp_path: 
         "print(run_jobs(main_module, [1, 2], 2))\n"
     )
 
-    done = subprocess.run([sys.executable, script], capture_output=True, text=True, env=_environment(), timeout=60)
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, env=_environment())
 
     assert done.stdout == "started\n[None, None]\n", done.stderr
 
@@ -202,7 +199,7 @@ def test_a_function_of_the_script_itself_can_be_a_job(tmp_path: Path) -> None:
         "    print(run_jobs(double, [1, 2], 2))\n"
     )
 
-    done = subprocess.run([sys.executable, script], capture_output=True, text=True, env=_environment(), timeout=60)
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, env=_environment())
 
     assert done.stdout == "[2, 4]\n", done.stderr
 
@@ -214,9 +211,7 @@ def test_a_parent_read_from_standard_input_can_run_jobs() -> None:
         "print(run_jobs(halve, [2, 4], 2))\n"
     )
 
-    done = subprocess.run(
-        [sys.executable, "-"], input=program, capture_output=True, text=True, env=_environment(), timeout=60
-    )
+    done = subprocess.run([sys.executable, "-"], input=program, capture_output=True, text=True, env=_environment())
 
     assert done.stdout == "[1, 2]\n", done.stderr
 
@@ -225,7 +220,7 @@ def test_ctrl_c_ends_the_workers_at_once_and_is_raised_again(tmp_path: Path) -> 
     parent, workers = _sleeping_parent(tmp_path)
 
     os.killpg(parent.pid, signal.SIGINT)  # as a terminal does: to the whole group
-    _, errors = parent.communicate(timeout=20)
+    _, errors = parent.communicate()
 
     assert parent.returncode == 130, errors
     assert "Process Spawn" not in errors  # no traceback of a worker
@@ -236,7 +231,7 @@ def test_workers_end_when_their_parent_is_killed(tmp_path: Path) -> None:
     parent, workers = _sleeping_parent(tmp_path)
 
     parent.kill()
-    parent.communicate(timeout=20)
+    parent.communicate()
 
     _assert_gone(workers)
 
@@ -251,7 +246,7 @@ def _environment() -> dict[str, str]:
 
 
 def _sleeping_parent(folder: Path) -> tuple["subprocess.Popen[str]", list[psutil.Process]]:
-    """A process whose two workers sleep for ten minutes, and these workers."""
+    """A process whose two workers sleep for longer than any test, and these workers."""
     program = (
         "import sys\n"
         "from forecasting.processes import run_jobs\n"
@@ -269,14 +264,19 @@ def _sleeping_parent(folder: Path) -> tuple["subprocess.Popen[str]", list[psutil
         env=_environment(),
         start_new_session=True,
     )
-    deadline = time.monotonic() + 60
     while len(list(folder.iterdir())) < 2:
-        assert time.monotonic() < deadline
         assert parent.poll() is None, parent.communicate()
         time.sleep(0.05)
     return parent, [psutil.Process(int(path.name)) for path in folder.iterdir()]
 
 
 def _assert_gone(workers: list[psutil.Process]) -> None:
-    _, alive = psutil.wait_procs(workers, timeout=10)
-    assert [worker for worker in alive if worker.status() != psutil.STATUS_ZOMBIE] == []
+    while [worker for worker in workers if _runs(worker)]:
+        time.sleep(0.05)
+
+
+def _runs(worker: psutil.Process) -> bool:
+    try:
+        return worker.is_running() and worker.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

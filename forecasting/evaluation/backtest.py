@@ -8,7 +8,8 @@ import time
 import polars as pl
 
 from forecasting.forecasters.fallback import forecast_with_fallback
-from forecasting.forecasters.protocol import Forecaster, Progress, to_frame
+from forecasting.forecasters.protocol import Forecaster, to_frame
+from forecasting.processes import Progress
 from forecasting.schema import CUTOFF, DS, UNIQUE_ID, BacktestTable, check
 from forecasting.series.arrays import Origins, SeriesArrays
 

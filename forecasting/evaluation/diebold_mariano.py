@@ -8,7 +8,7 @@ errors).
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+import scipy  # scipy.stats takes a second to load: on its first use, which is long after the start
 
 from forecasting.series.arrays import FloatArray
 
@@ -44,4 +44,4 @@ def diebold_mariano(first: FloatArray, second: FloatArray, overlap: int = 1) -> 
         return DieboldMariano(None, None, n, "the losses differ by the same amount at every cutoff")
     correction = np.sqrt((n + 1 - 2 * h + h * (h - 1) / n) / n)
     statistic = float(correction * d.mean() / np.sqrt(variance / n))
-    return DieboldMariano(statistic, float(2 * stats.t.sf(abs(statistic), n - 1)), n)
+    return DieboldMariano(statistic, float(2 * scipy.stats.t.sf(abs(statistic), n - 1)), n)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+import scipy  # scipy.stats takes a second to load: on its first use, which is long after the start
 
 from forecasting.series.arrays import FloatArray
 
@@ -33,7 +33,7 @@ def ranking(values: Mapping[str, FloatArray], confidence: float = 0.95) -> Ranki
     N, k = table.shape
     if N == 0:
         return Ranking(dict.fromkeys(names, float("nan")), None, None, 0)
-    ranks = stats.rankdata(table, axis=1)
+    ranks = scipy.stats.rankdata(table, axis=1)
     mean = ranks.mean(axis=0)
     told = dict(zip(names, map(float, mean), strict=True))
     if N < 2 or k < 2:
@@ -43,7 +43,7 @@ def ranking(values: Mapping[str, FloatArray], confidence: float = 0.95) -> Ranki
 
 def critical_difference(n_models: int, n_groups: int, confidence: float = 0.95) -> float:
     """q sqrt(k (k + 1) / (6 N)), where q is that quantile of the studentised range, divided by sqrt(2)."""
-    q = float(stats.studentized_range.ppf(confidence, n_models, np.inf)) / np.sqrt(2)
+    q = float(scipy.stats.studentized_range.ppf(confidence, n_models, np.inf)) / np.sqrt(2)
     return float(q * np.sqrt(n_models * (n_models + 1) / (6 * n_groups)))
 
 
@@ -52,4 +52,4 @@ def _friedman(mean: FloatArray, N: int) -> float:
     k = len(mean)
     chi2 = 12 * N / (k * (k + 1)) * float(np.sum((mean - (k + 1) / 2) ** 2))
     rest = N * (k - 1) - chi2
-    return float(stats.f.sf((N - 1) * chi2 / rest, k - 1, (k - 1) * (N - 1))) if rest > 1e-12 else 0.0
+    return float(scipy.stats.f.sf((N - 1) * chi2 / rest, k - 1, (k - 1) * (N - 1))) if rest > 1e-12 else 0.0

@@ -17,8 +17,9 @@ import numpy as np
 import numpy.typing as npt
 
 from forecasting.errors import InputError
-from forecasting.forecasters.protocol import FitReport, Forecast, Forecaster, Progress, Task, failed_forecast
+from forecasting.forecasters.protocol import FitReport, Forecast, Forecaster, Task, failed_forecast
 from forecasting.forecasters.state_file import write_state_file
+from forecasting.processes import Progress
 from forecasting.series.arrays import FloatArray, Origins, SeriesArrays
 from forecasting.series.scale import in_sample_scale
 

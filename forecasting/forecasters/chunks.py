@@ -13,8 +13,8 @@ import numpy as np
 
 from forecasting.forecasters.attempt import Answer, attempt, ran_out_of_time
 from forecasting.forecasters.baselines import BaselineSettings
-from forecasting.forecasters.protocol import Progress, Task
-from forecasting.processes import run_jobs
+from forecasting.forecasters.protocol import Task
+from forecasting.processes import Progress, run_jobs
 from forecasting.series.arrays import FloatArray, IntArray
 
 CRASHED = "its worker process died (killed, out of memory, or a fault in native code)"

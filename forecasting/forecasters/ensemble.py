@@ -13,11 +13,12 @@ import numpy as np
 
 from forecasting.errors import DivergedError
 from forecasting.forecasters.calibration import Calibration, fit_calibration
-from forecasting.forecasters.protocol import FitReport, Forecast, Progress, Task, failed_forecast
+from forecasting.forecasters.protocol import FitReport, Forecast, Task, failed_forecast
 from forecasting.forecasters.recurrent import Mask, RecurrentForecaster
 from forecasting.forecasters.recurrent import load as load_network
 from forecasting.forecasters.recurrent_settings import RecurrentSettings, in_steps, settings_from_dict
 from forecasting.forecasters.state_file import write_state_file
+from forecasting.processes import Progress
 from forecasting.series.arrays import FloatArray, Origins, SeriesArrays
 
 FORMAT = 1

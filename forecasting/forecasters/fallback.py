@@ -10,7 +10,8 @@ import numpy as np
 from forecasting.errors import unknown
 from forecasting.forecasters.baselines import BASELINES, BaselineSettings
 from forecasting.forecasters.local import LocalForecaster
-from forecasting.forecasters.protocol import CanForecast, Forecast, Progress, failed_forecast, no_progress
+from forecasting.forecasters.protocol import CanForecast, Forecast, failed_forecast, no_progress
+from forecasting.processes import Progress
 from forecasting.series.arrays import Origins, SeriesArrays
 from forecasting.series.unlearnable import Reasons, unlearnable
 

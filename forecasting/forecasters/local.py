@@ -20,8 +20,9 @@ from forecasting.forecasters.baselines._normal import normal_forecast
 from forecasting.forecasters.baselines.combination import median
 from forecasting.forecasters.chunks import Timed, answer_chunks, chunks_of, comes_again
 from forecasting.forecasters.memory import Memory
-from forecasting.forecasters.protocol import FitReport, Forecast, Progress, Task, failed_forecast
+from forecasting.forecasters.protocol import FitReport, Forecast, Task, failed_forecast
 from forecasting.forecasters.state_file import write_state_file
+from forecasting.processes import Progress
 from forecasting.series.arrays import FloatArray, IntArray, Origins, SeriesArrays
 
 _POOL_PAYS_FROM = 3.0  # seconds of work below which starting workers costs more than it saves

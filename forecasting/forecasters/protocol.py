@@ -1,6 +1,5 @@
 """What every forecaster is, network or baseline: fit on what was known, forecast from origins, save, load."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -9,10 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from forecasting.processes import Progress
 from forecasting.schema import CUTOFF, DS, FALLBACK, STEP, UNIQUE_ID, Y_HAT, quantile_columns
 from forecasting.series.arrays import FloatArray, Origins, SeriesArrays
-
-Progress = Callable[[int, int, str], None]  # done, total, what to show beside the bar
 
 
 @dataclass(frozen=True)

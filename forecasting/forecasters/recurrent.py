@@ -18,7 +18,7 @@ import torch
 from forecasting.errors import InputError
 from forecasting.forecasters.defaults import resolve_settings
 from forecasting.forecasters.encoding import Encoding, fit_encoding, last_rows, require_counts
-from forecasting.forecasters.protocol import FitReport, Forecast, Progress, Task, failed_forecast
+from forecasting.forecasters.protocol import FitReport, Forecast, Task, failed_forecast
 from forecasting.forecasters.recurrent_forecast import Forecasting
 from forecasting.forecasters.recurrent_settings import RecurrentSettings
 from forecasting.forecasters.recurrent_state import State, read_state, write_state
@@ -33,6 +33,7 @@ from forecasting.forecasters.recurrent_windows import (
 from forecasting.forecasters.validation import Validation
 from forecasting.models.network import Network, build_network
 from forecasting.models.random import Draws
+from forecasting.processes import Progress
 from forecasting.series.arrays import FloatArray, IntArray, Origins, SeriesArrays
 from forecasting.training.devices import exact, resolve, seeded
 from forecasting.training.loop import OnValidation, nothing, train

@@ -19,9 +19,9 @@ from forecasting.forecasters.baselines import BASELINES
 from forecasting.forecasters.catalog import load_forecaster, read_state
 from forecasting.forecasters.fallback import forecast_with_fallback
 from forecasting.forecasters.local import LocalForecaster
-from forecasting.forecasters.protocol import Forecaster, Progress, to_frame
+from forecasting.forecasters.protocol import Forecaster, to_frame
 from forecasting.operations.publishing import GENERATED_AT, ForecastFile
-from forecasting.processes import run_jobs
+from forecasting.processes import Progress, run_jobs
 from forecasting.schema import CUTOFF, DS, FALLBACK, UNIQUE_ID, ForecastTable, PublishedTable, check
 from forecasting.series.arrays import Origins, SeriesArrays, require_future
 from forecasting.series.cutoffs import last_origins, no_such_origin, rows_at

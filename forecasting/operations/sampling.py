@@ -7,7 +7,8 @@ import numpy.typing as npt
 import polars as pl
 
 from forecasting.errors import InputError
-from forecasting.forecasters.protocol import Forecaster, Progress
+from forecasting.forecasters.protocol import Forecaster
+from forecasting.processes import Progress
 from forecasting.schema import CUTOFF, DS, UNIQUE_ID, Y
 from forecasting.series.arrays import FloatArray, Origins, SeriesArrays
 

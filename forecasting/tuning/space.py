@@ -1,11 +1,12 @@
 """The search space of a study: distributions by settings key, and a trial's suggestion of values for them."""
 
 from dataclasses import dataclass
-from typing import Any
-
-import optuna
+from typing import TYPE_CHECKING, Any
 
 from forecasting.errors import InputError
+
+if TYPE_CHECKING:  # the config reads its space, long before a study begins
+    import optuna
 
 Choice = str | int | float | bool | None
 
@@ -32,12 +33,12 @@ class Distribution:
             raise InputError(f"a log range starts above 0 and has no step, got {self}: set tuning.space")
 
 
-def suggest(trial: optuna.Trial, space: dict[str, Distribution]) -> dict[str, Choice]:
+def suggest(trial: "optuna.Trial", space: dict[str, Distribution]) -> dict[str, Choice]:
     """One value per key, in the order of the keys so that a trial is the same on each machine."""
     return {key: _suggest(trial, key, space[key]) for key in sorted(space)}
 
 
-def _suggest(trial: optuna.Trial, key: str, d: Distribution) -> Choice:
+def _suggest(trial: "optuna.Trial", key: str, d: Distribution) -> Choice:
     if d.choices:
         return trial.suggest_categorical(key, list(d.choices))
     assert d.low is not None  # checked when the distribution was made

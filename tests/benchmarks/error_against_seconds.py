@@ -19,10 +19,10 @@ from typing import Any
 
 import numpy as np
 
-from forecasting.forecasters.protocol import Progress, Task, no_progress
+from forecasting.forecasters.protocol import Task, no_progress
 from forecasting.forecasters.recurrent import RecurrentForecaster, RecurrentSettings
 from forecasting.forecasters.recurrent_settings import EncodingSettings
-from forecasting.processes import run_jobs
+from forecasting.processes import Progress, run_jobs
 from forecasting.series.arrays import FloatArray, Origins, SeriesArrays
 from forecasting.series.as_of import as_of
 from forecasting.series.cutoffs import evaluation_origins, first_origins

@@ -28,14 +28,14 @@ def free_port() -> int:
 
 
 def wait_until_healthy(address: str, process: subprocess.Popen[bytes]) -> None:
-    for _ in range(300):
+    """As long as it takes while the process lives."""
+    while True:
         assert process.poll() is None
         try:
-            urllib.request.urlopen(f"{address}/_stcore/health", timeout=5).close()
+            urllib.request.urlopen(f"{address}/_stcore/health").close()
             return
         except URLError:
             time.sleep(0.2)
-    raise AssertionError("the dashboard did not start in a minute")
 
 
 @pytest.fixture(scope="module")
@@ -53,12 +53,12 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             yield f"http://127.0.0.1:{port}"
         finally:
             process.terminate()
-            process.wait(timeout=20)
+            process.wait()
 
 
 def open_page(watched: Watched, address: str, query: str = "") -> None:
     watched.page.goto(f"{address}/{query}")
-    watched.page.locator(".js-plotly-plot .main-svg").first.wait_for(timeout=60_000)
+    watched.page.locator(".js-plotly-plot .main-svg").first.wait_for(timeout=0)
 
 
 def title(watched: Watched) -> str | None:
@@ -174,7 +174,7 @@ def test_only_a_page_of_this_machine_may_talk_to_the_server(host: str, status: b
         "Sec-WebSocket-Version: 13",
         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
     ]
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", port)) as connection:
         connection.sendall("".join(f"{line}\r\n" for line in [*lines, ""]).encode())
         assert connection.recv(64).split()[1] == status
 

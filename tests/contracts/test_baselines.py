@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forecasting.forecasters import baselines
@@ -149,7 +149,7 @@ def test_odd_series_are_forecast_without_a_warning(kind: str, name: str) -> None
 
 
 @pytest.mark.parametrize("kind", LINEAR)
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(
     y=st.lists(st.floats(-1e6, 1e6), min_size=9, max_size=40),
     shift=st.floats(-1e6, 1e6),
@@ -166,7 +166,7 @@ def test_linear_closed_forms_move_with_level_and_scale(kind: str, y: list[float]
 
 
 @pytest.mark.parametrize(("kind", "engine"), WITH_ENGINE)
-@settings(deadline=None, max_examples=12, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=12)
 @given(y=st.lists(st.floats(-1e4, 1e4).map(lambda v: round(v, 3)), min_size=12, max_size=30))
 def test_any_history_gives_a_finite_forecast(kind: str, engine: str | None, y: list[float]) -> None:
     y_hat, quantiles = forecast_history(kind, np.array(y), TASK, engine)

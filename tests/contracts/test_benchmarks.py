@@ -18,6 +18,10 @@ def scripts() -> set[str]:
     return files | {path.parent.name for path in FOLDER.glob("*/__main__.py")}
 
 
+def test_the_folder_of_benchmarks_holds_no_test():
+    assert not list(FOLDER.rglob("test_*.py"))
+
+
 def test_every_script_of_the_folder_is_in_the_table():
     missing = scripts() - OTHERS - {script.name for script in SCRIPTS}
     assert not missing, f"add a row for {missing} to SCRIPTS of tests/benchmarks/run_all.py"

@@ -36,7 +36,7 @@ def workspace(finished: Path, tmp_path: Path) -> Path:
 
 def opened(workspace: Path, monkeypatch: pytest.MonkeyPatch, **query: str) -> AppTest:
     monkeypatch.setattr("sys.argv", [str(APP), "--workspace", str(workspace), "--name", "fertility"])
-    app = AppTest.from_file(str(APP), default_timeout=30)
+    app = AppTest.from_file(str(APP), default_timeout=600)
     for key, value in query.items():
         app.query_params[key] = value
     return app.run()

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from forecasting.forecasters.protocol import FitReport, Forecast, Progress, Task
+from forecasting.forecasters.protocol import FitReport, Forecast, Task
+from forecasting.processes import Progress
 from forecasting.series.arrays import FloatArray, Origins, SeriesArrays, observed
 
 

@@ -66,7 +66,6 @@ def official(name: str, forecasts: Path) -> dict[str, float]:
         [sys.executable, str(DATA.parent / "score.py"), name, str(forecasts)],
         capture_output=True,
         text=True,
-        timeout=300,
     )
     return json.loads(run.stdout)["scores"]
 

@@ -66,7 +66,7 @@ class Lane:
 
     def finish(self) -> str:
         """A run that nobody disturbs; its digest."""
-        out, err = (process := self.start()).communicate(timeout=240)
+        out, err = (process := self.start()).communicate()
         assert process.returncode == 0, err.decode()[-2000:]
         return str(json.loads(out.splitlines()[-1])["stages"]["ingest"]["digest"])
 
@@ -147,7 +147,7 @@ def seconds_of(lane: Lane) -> tuple[float, float]:
     while len(list(log.iterdir())) == commits and process.poll() is None:
         time.sleep(0.002)
     committed = time.monotonic()
-    process.communicate(timeout=240)
+    process.communicate()
     return committed - started, time.monotonic() - committed
 
 
@@ -216,21 +216,19 @@ def small_files() -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 
 
-@pytest.mark.timeout(300)
 def test_where_files_may_not_grow_the_error_says_so_and_the_old_version_stays(tmp_path: Path, digests):
     lane = Lane(tmp_path / "lane")
     lane.offer(0)
     assert lane.finish() == digests[0]
     lane.offer(1)
     process = lane.start(before=small_files)
-    _, err = process.communicate(timeout=240)
+    _, err = process.communicate()
     assert process.returncode == 4, err.decode()[-2000:]
     assert "the file limit is reached" in err.decode()
     check_untouched(lane, digests[0])
     assert lane.finish() == digests[1]
 
 
-@pytest.mark.timeout(300)
 def test_a_full_disk_is_named_and_the_old_version_stays(tmp_path: Path, digests):
     place = tmp_path / "small"
     place.mkdir()
@@ -248,7 +246,7 @@ def test_a_full_disk_is_named_and_the_old_version_stays(tmp_path: Path, digests)
         filler.write_bytes(bytes(max(0, shutil.disk_usage(place).free - 400_000)))
         lane.offer(1)
         process = lane.start()
-        _, err = process.communicate(timeout=240)
+        _, err = process.communicate()
         assert process.returncode == 4, err.decode()[-2000:]
         assert "no space left" in err.decode()
         check_untouched(lane, digests[0])
@@ -267,7 +265,6 @@ def check_untouched(lane: Lane, digest: str) -> None:
     assert lane.store.sweep() == 0
 
 
-@pytest.mark.timeout(300)
 def test_a_corrupt_file_among_good_ones_is_named_and_nothing_is_published(tmp_path: Path, digests):
     lane = Lane(tmp_path / "lane")
     lane.offer(0)
@@ -277,18 +274,17 @@ def test_a_corrupt_file_among_good_ones_is_named_and_nothing_is_published(tmp_pa
     content = damaged.read_bytes()
     damaged.write_bytes(content[:1000] + bytes(len(content) - 3000) + content[-2000:])
     process = lane.start()
-    _, err = process.communicate(timeout=240)
+    _, err = process.communicate()
     assert process.returncode == 2, err.decode()[-2000:]
     assert str(damaged) in err.decode()
     check_untouched(lane, digests[0])
 
 
-@pytest.mark.timeout(300)
 def test_of_two_ingests_at_once_one_publishes_and_the_other_is_done_or_locked_out(tmp_path: Path, digests):
     lane = Lane(tmp_path / "lane")
     lane.offer(0)
     both = [lane.start(), lane.start()]
-    outputs = [process.communicate(timeout=240) for process in both]
+    outputs = [process.communicate() for process in both]
     codes = sorted(process.returncode for process in both)
     assert codes in ([0, 0], [0, 5]), outputs
     told = [out.splitlines()[-1] for (out, _), process in zip(outputs, both, strict=True) if process.returncode == 0]

@@ -4,7 +4,6 @@
 endless or meets bad_input.
 """
 
-import signal
 import sys
 from pathlib import Path
 
@@ -17,7 +16,6 @@ SECONDS = 2
 
 
 def main(what: str, workspace: Path, name: str) -> int:
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever started the tests may have switched it off
     config = parse_config(tiny_config(workspace, schedule={"train": SECONDS, "predict": None, "monitor": None}))
     prefect_home(config.workspace)
     try:

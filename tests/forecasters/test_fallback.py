@@ -10,7 +10,8 @@ from forecasting.errors import InputError
 from forecasting.forecasters.baselines import BaselineSettings
 from forecasting.forecasters.fallback import forecast_with_fallback
 from forecasting.forecasters.local import LocalForecaster
-from forecasting.forecasters.protocol import FitReport, Forecast, Progress, Task, failed_forecast, no_progress, to_frame
+from forecasting.forecasters.protocol import FitReport, Forecast, Task, failed_forecast, no_progress, to_frame
+from forecasting.processes import Progress
 from forecasting.series.arrays import Origins, SeriesArrays
 from tests.forecasters.panels import last_origins, panel
 

@@ -231,7 +231,7 @@ def test_in_another_thread_there_is_no_cap_but_a_forecast() -> None:
     )
 
     thread.start()
-    thread.join(30)
+    thread.join()
 
     assert isinstance(answers[0], tuple)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import scipy.stats
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -77,7 +77,6 @@ def test_quantiles_between_and_beyond_the_levels_are_exact_for_a_normal():
 
 
 @pytest.mark.parametrize("head", sorted(HEADS))
-@settings(deadline=None)  # the first call of a kernel is slow
 @given(raw=st.lists(st.floats(-30, 30), min_size=5, max_size=5))
 def test_whatever_the_raw_numbers_quantiles_ascend_and_the_middle_one_is_the_median(head, raw):
     forecast = made(head, full(raw)[None, : HEADS[head].n_parameters(LEVELS)], 2.0)

@@ -10,8 +10,7 @@ from hypothesis import settings
 from forecasting.freq import parse_freq
 from forecasting.series.arrays import SeriesArrays, to_arrays
 
-# Busy machines are slow: no time limit per example.
-PROPERTY = settings(deadline=None, max_examples=80)
+PROPERTY = settings(max_examples=80)
 DAY0 = date(2024, 1, 1)
 Values = Sequence[float | None]
 

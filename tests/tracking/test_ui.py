@@ -2,7 +2,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -60,14 +59,14 @@ sys.exit(serve_ui({tracker.uri!r}, {str(tracker.workspace / "artifacts")!r}, {po
     assert process.stdout is not None
     assert process.stdout.readline() == f"MLflow is at http://127.0.0.1:{port} (Ctrl-C ends it)\n"
     address = f"http://127.0.0.1:{port}/"
-    assert b"MLflow" in urllib.request.urlopen(address, timeout=10).read()
+    assert b"MLflow" in urllib.request.urlopen(address).read()
     with pytest.raises(urllib.error.HTTPError, match="403"):
-        urllib.request.urlopen(urllib.request.Request(address, headers={"Host": "evil.com"}), timeout=10)
+        urllib.request.urlopen(urllib.request.Request(address, headers={"Host": "evil.com"}))
     process.send_signal(number)
     assert process.wait(30) == code
     process.stdout.close()
     with pytest.raises(urllib.error.URLError, match="refused"):
-        urllib.request.urlopen(address, timeout=10)
+        urllib.request.urlopen(address)
 
 
 @pytest.mark.slow
@@ -85,7 +84,5 @@ def test_a_server_as_store_takes_runs_and_models_until_it_goes_down(
         assert resolve(remote, "models:/pipe@champion").folder.is_relative_to(tmp_path / "elsewhere")
         with pytest.raises(InputError, match="must be registered"):
             resolve(remote, "models:/pipe@nobody")
-    started = time.monotonic()
     with pytest.raises(TrackingUnavailable):
         remote.end_parent(parent, "FINISHED")
-    assert time.monotonic() - started < 10

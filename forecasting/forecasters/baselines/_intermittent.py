@@ -5,7 +5,7 @@ period later give the quantiles, for no normal distribution fits such series. Th
 """
 
 import numpy as np
-from scipy.signal import lfilter
+import scipy  # scipy.signal loads scipy.stats, a second: on its first use, in the process that forecasts
 
 from forecasting.forecasters.protocol import Task
 from forecasting.series.arrays import FloatArray
@@ -15,7 +15,7 @@ _WEIGHT = 0.1
 
 def smoothed(x: FloatArray) -> FloatArray:
     """Exponentially weighted mean after each value; (n,)."""
-    level, _ = lfilter([_WEIGHT], [1, _WEIGHT - 1], x, zi=[(1 - _WEIGHT) * x[0]])
+    level, _ = scipy.signal.lfilter([_WEIGHT], [1, _WEIGHT - 1], x, zi=[(1 - _WEIGHT) * x[0]])
     return np.asarray(level)
 
 

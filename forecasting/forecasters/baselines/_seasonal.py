@@ -5,9 +5,9 @@ series.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
-from statsmodels.tsa.seasonal import STL
 
 from forecasting.forecasters.baselines._normal import is_constant, normal_forecast
 from forecasting.forecasters.protocol import Task
@@ -37,12 +37,19 @@ def remove_season(y: FloatArray, task: Task, longest: int) -> tuple[FloatArray, 
         return y, np.zeros(task.horizon), m
     if len(y) < 2 * m:
         return y, np.zeros(task.horizon), 1
-    season_T = np.asarray(STL(y, period=m, seasonal=_WINDOW).fit().seasonal)
+    season_T = np.asarray(_decomposed(y, m).seasonal)
     return y - season_T, season_T[-m:][np.arange(task.horizon) % m], 1
 
 
 def seasonal_strength(y: FloatArray, m: int) -> float:
     """Share of the detrended variance that the season explains, 0..1 (fpp3, section 4.3); `y` must hold two seasons."""
-    parts = STL(y, period=m, seasonal=_WINDOW).fit()
+    parts = _decomposed(y, m)
     season, rest = np.asarray(parts.seasonal), np.asarray(parts.resid)
     return float(max(0.0, 1.0 - np.var(rest) / max(float(np.var(season + rest)), np.finfo(float).tiny)))
+
+
+def _decomposed(y: FloatArray, m: int) -> Any:
+    """Imported here: it takes two seconds, and every command and every worker of networks reads the table of baselines."""
+    from statsmodels.tsa.seasonal import STL
+
+    return STL(y, period=m, seasonal=_WINDOW).fit()
