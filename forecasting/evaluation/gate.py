@@ -113,18 +113,20 @@ def decide(
     groups = groups_of(pairs, overlap)
     best = best_of(pairs, baselines) or baselines[0]
     against = best if settings.against == BEST_BASELINE else settings.against
-    result = _lead(pairs, groups, candidate, against, settings, seed)
+    result = _lead(pairs, groups, model=candidate, against=against, settings=settings, seed=seed)
     standards = Standards(
-        settings.min_skill,
-        settings.confidence,
-        settings.min_evidence,
-        settings.champion_tolerance,
-        settings.coverage_tolerance,
-        settings.max_fallback,
+        min_skill=settings.min_skill,
+        confidence=settings.confidence,
+        min_evidence=settings.min_evidence,
+        champion_tolerance=settings.champion_tolerance,
+        coverage_tolerance=settings.coverage_tolerance,
+        max_fallback=settings.max_fallback,
     )
     other = _skill(pairs, candidate, present)
     rules = () if candidate is None else rules_of(result, other, present, facts or Facts(), standards)
-    decision = _decision(rules, pairs, groups, present, against, baselines, settings, seed)
+    decision = _decision(
+        rules, pairs, groups=groups, present=present, against=against, baselines=baselines, settings=settings, seed=seed
+    )
     champion = {"promoted": candidate, "kept": present}.get(decision) or best
     findings = Findings(
         decision=decision,
@@ -178,7 +180,7 @@ def _decision(
     if rules and not failed:
         return "promoted"
     if present is not None and present not in baselines:
-        lead = _lead(pairs, groups, present, against, settings, seed)
+        lead = _lead(pairs, groups, model=present, against=against, settings=settings, seed=seed)
         sure = lead is not None and lead.n_pairs >= settings.min_evidence and lead.probability >= settings.confidence
         if sure and lead is not None and lead.skill > settings.min_skill:
             return "kept"

@@ -137,13 +137,13 @@ def cases_of(
         yield (
             part.select(_KEY),
             Cases(
-                arrays.targets(origins.take(origin), horizon),
-                y_hat[rows],
-                quantiles[:, rows].transpose(1, 2, 0),
-                np.asarray(levels),
-                absolute[origin, None],
-                squared[origin, None],
-                sd[origin, None],
+                y=arrays.targets(origins.take(origin), horizon),
+                y_hat=y_hat[rows],
+                quantiles=quantiles[:, rows].transpose(1, 2, 0),
+                levels=np.asarray(levels),
+                scale=absolute[origin, None],
+                scale_squared=squared[origin, None],
+                sd=sd[origin, None],
             ),
         )
 

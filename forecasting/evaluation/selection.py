@@ -10,6 +10,6 @@ from forecasting.series.arrays import Origins, SeriesArrays
 
 def inner_score(forecaster: Forecaster, fallback: str, arrays: SeriesArrays, inner: Origins, metric: str) -> float:
     """Mean of `metric` over series and inner cutoffs where it is defined; NaN where it is defined nowhere."""
-    frame, _ = backtest(forecaster, fallback, arrays, inner, "inner", no_progress)
+    frame, _ = backtest(forecaster, fallback, arrays=arrays, origins=inner, run_id="inner", on_progress=no_progress)
     value = score(frame, arrays, inner, forecaster.task.season_length, [metric]).select(pl.col("value").mean()).item()
     return float("nan") if value is None else float(value)

@@ -16,6 +16,7 @@ Of the two p values the larger counts: of equal models at most 5 in 100 pass, wh
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -73,10 +74,12 @@ def compare(
     sums = groups.sums(candidate, base, wins, np.ones(len(wins)))  # (G, 4)
     c, b, won, count = sums.T
     skill = float(_skill(c.sum(), b.sum()))
-    told = (len(wins), len(groups), groups.kind)
+    counts: dict[str, Any] = {"n_pairs": len(wins), "n_groups": len(groups), "kind": groups.kind}
     win_rate = float(won.sum() / count.sum())
     if len(groups) < FEWEST_GROUPS:
-        return Significance(skill, None, None, 1.0, win_rate, None, None, *told)
+        return Significance(
+            skill=skill, low=None, high=None, p_value=1.0, win_rate=win_rate, win_low=None, win_high=None, **counts
+        )
     rng = np.random.default_rng(seed)
     n = n or min(RESAMPLES, max(199, _NUMBERS // len(groups)))
     columns = np.stack([c, b, c * c, c * b, b * b, won, count], axis=1)
@@ -87,7 +90,16 @@ def compare(
     observed = float((c - (1 - min_skill) * b).sum())
     p_swap = (1 + int((swapped <= observed + 1e-12 * np.abs(columns[:, :2]).sum()).sum())) / (n + 1)
     win_low, win_high = _win_bounds(win_rate, resampled[:, 5] / resampled[:, 6], len(groups), confidence)
-    return Significance(skill, low, high, max(p_bootstrap, p_swap), win_rate, win_low, win_high, *told)
+    return Significance(
+        skill=skill,
+        low=low,
+        high=high,
+        p_value=max(p_bootstrap, p_swap),
+        win_rate=win_rate,
+        win_low=win_low,
+        win_high=win_high,
+        **counts,
+    )
 
 
 def _studentised(

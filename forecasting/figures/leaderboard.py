@@ -24,8 +24,8 @@ def leaderboard_bars(leaderboard: pl.DataFrame, metric: str, champion: str | Non
     names = {m: f"<b>★ {plain(m, 32)}</b>" if m == champion else plain(m, 32) for m in rows["model"]}
     figure = go.Figure()
     baselines = pl.col("kind") == BASELINE_KIND
-    _bars(figure, rows.filter(~baselines), names, "network", NETWORK, "#ffffff")
-    _bars(figure, rows.filter(baselines), names, "baseline", BASELINE, INK)
+    _bars(figure, rows.filter(~baselines), names=names, kind="network", tone=NETWORK, ink="#ffffff")
+    _bars(figure, rows.filter(baselines), names=names, kind="baseline", tone=BASELINE, ink=INK)
     order = [names[m] for m in reversed(rows["model"].to_list())]
     figure.update_yaxes(ticklabelstandoff=6, tickfont={"color": INK}, categoryorder="array", categoryarray=order)
     values = [v for v in rows["value"].to_list() if v is not None and math.isfinite(v)] or [1.0]

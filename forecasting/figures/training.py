@@ -20,9 +20,23 @@ def loss_curves(history: pl.DataFrame) -> go.Figure:
     for place, model in enumerate(history["model"].unique(maintain_order=True)):
         part = history.filter(pl.col("model") == model).sort("step")
         _curve(
-            figure, part, "train_loss", f"{plain(model, 32)}, training", faded(colour(place), 0.45), 1.2, dash(place)
+            figure,
+            part,
+            column="train_loss",
+            name=f"{plain(model, 32)}, training",
+            tone=faded(colour(place), 0.45),
+            width=1.2,
+            dashes=dash(place),
         )
-        _curve(figure, part, "valid_loss", f"{plain(model, 32)}, validation", colour(place), 2.4, dash(place))
+        _curve(
+            figure,
+            part,
+            column="valid_loss",
+            name=f"{plain(model, 32)}, validation",
+            tone=colour(place),
+            width=2.4,
+            dashes=dash(place),
+        )
         looks = _measured(part, "valid_loss")
         if looks.height:
             best = looks.sort("valid_loss").head(1)
@@ -46,7 +60,15 @@ def gradient_norms(history: pl.DataFrame, clip_norm: float | None = None) -> go.
     figure = go.Figure()
     for place, model in enumerate(history["model"].unique(maintain_order=True)):
         part = history.filter(pl.col("model") == model).sort("step")
-        _curve(figure, part, "gradient_norm", plain(model, 32), colour(place), 1.6, dash(place))
+        _curve(
+            figure,
+            part,
+            column="gradient_norm",
+            name=plain(model, 32),
+            tone=colour(place),
+            width=1.6,
+            dashes=dash(place),
+        )
     if clip_norm is not None:
         figure.add_hline(y=clip_norm, line={"color": MUTED, "width": 1, "dash": "dot"})
     clipped = "" if clip_norm is None else f" (dotted: clipped above {clip_norm:g})"

@@ -47,13 +47,13 @@ class Encoding:
         return build_panel(
             arrays.offsets,
             arrays.full,
-            arrays.causal,
-            arrays.next_observed,
-            self.past.apply(arrays.past),
-            self.known_future.apply(arrays.known_future),
-            self.static_numeric.apply(arrays.static_numeric),
-            encode_all(self.vocabularies, arrays.static_categories),
-            device,
+            causal=arrays.causal,
+            next_observed=arrays.next_observed,
+            past=self.past.apply(arrays.past),
+            known_future=self.known_future.apply(arrays.known_future),
+            static_numeric=self.static_numeric.apply(arrays.static_numeric),
+            static_categories=encode_all(self.vocabularies, arrays.static_categories),
+            device=device,
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -87,12 +87,12 @@ def fit_encoding(arrays: SeriesArrays, until: Origins, transform: str = "none") 
     present: npt.NDArray[np.bool_] = last >= 0
     categories = arrays.static_categories
     return Encoding(
-        names_of(arrays),
-        fit_scaler(arrays.static_numeric, present),
-        fit_scaler(arrays.past, rows),
-        fit_scaler(arrays.known_future, rows),
-        tuple(fit_vocabulary(categories[:, c], present) for c in range(categories.shape[1])),
-        fit_scaler(transform_of(transform).forward(torch.from_numpy(arrays.y)).numpy()[:, None], rows),
+        names=names_of(arrays),
+        static_numeric=fit_scaler(arrays.static_numeric, present),
+        past=fit_scaler(arrays.past, rows),
+        known_future=fit_scaler(arrays.known_future, rows),
+        vocabularies=tuple(fit_vocabulary(categories[:, c], present) for c in range(categories.shape[1])),
+        target=fit_scaler(transform_of(transform).forward(torch.from_numpy(arrays.y)).numpy()[:, None], rows),
     )
 
 

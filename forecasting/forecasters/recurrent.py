@@ -91,10 +91,27 @@ class RecurrentForecaster:
             panel = encoding.panel(arrays, self.device)
             network = build_network(shape, self.seed).to(self.device)
             spec = spec_of(resolved, self.task, encoding)
-            step = TrainingStep(network, panel, index, arrays, limit, resolved, self.task, self.seed, spec)
+            step = TrainingStep(
+                network=network,
+                panel=panel,
+                index=index,
+                arrays=arrays,
+                limit=limit,
+                settings=resolved,
+                task=self.task,
+                seed=self.seed,
+                spec=spec,
+            )
             known = inner.take(arrays.n_observed(inner) >= (resolved.min_history or 0))
             forecasting = self._forecasting(resolved, network, panel, spec)
-            validation = Validation(forecasting, self.task, arrays, known, last_rows(arrays, until), resolved.n_paths)
+            validation = Validation(
+                forecasting=forecasting,
+                task=self.task,
+                arrays=arrays,
+                inner=known,
+                limit=last_rows(arrays, until),
+                n_paths=resolved.n_paths,
+            )
             trained = train(
                 network,
                 step,
@@ -119,7 +136,14 @@ class RecurrentForecaster:
             **asdict(resolved.training),
         }
         seconds = time.perf_counter() - began
-        return FitReport(seconds, trained.best_step, trained.best_loss, trained.history, notes, trained.profiles)
+        return FitReport(
+            seconds=seconds,
+            best_step=trained.best_step,
+            best_loss=trained.best_loss,
+            history=trained.history,
+            notes=notes,
+            profiles=trained.profiles,
+        )
 
     def forecast(self, arrays: SeriesArrays, origins: Origins, on_progress: Progress) -> Forecast:
         """Quantiles after each origin; origins with too little history, or without a finite output, fail with the reason."""
@@ -163,7 +187,17 @@ class RecurrentForecaster:
     def save(self, folder: Path) -> None:
         """Write the complete state (see `recurrent_state`); ValueError before a fit."""
         resolved, encoding, network = self._fitted()
-        write_state(State(resolved, self.task, self.seed, encoding, self.fitted_on, network.state_dict()), folder)
+        write_state(
+            State(
+                settings=resolved,
+                task=self.task,
+                seed=self.seed,
+                encoding=encoding,
+                fitted_on=self.fitted_on,
+                weights=network.state_dict(),
+            ),
+            folder,
+        )
 
     def _fitted(self) -> tuple[RecurrentSettings, Encoding, Network]:
         if self.resolved is None or self.encoding is None or self.network is None:
@@ -173,7 +207,14 @@ class RecurrentForecaster:
     def _forecasting(
         self, resolved: RecurrentSettings, network: Network, panel: Panel, spec: WindowSpec
     ) -> Forecasting:
-        return Forecasting(network, panel, spec, resolved.way, self.task.horizon, self.task.quantile_levels)
+        return Forecasting(
+            network=network,
+            panel=panel,
+            spec=spec,
+            kind=resolved.way,
+            horizon=self.task.horizon,
+            levels=self.task.quantile_levels,
+        )
 
     def _batches(
         self,

@@ -61,7 +61,9 @@ class Forecasting:
 
     def _recursive(self, windows: Windows, series_B: Tensor, row_B: Tensor, draws: Draws) -> Tensor:
         N = draws.key_BN.shape[1]
-        rollout = Rollout(self.panel, series_B, row_B, self.spec, N, self.horizon)
+        rollout = Rollout(
+            panel=self.panel, series_B=series_B, origin_B=row_B, spec=self.spec, n_paths=N, horizon=self.horizon
+        )
         raw_B1P, states = self.network.begin(windows.inputs)
         raw_M1P, states = raw_B1P.repeat_interleave(N, 0), _repeated(states, N)
         static_MS = self.network.static(windows.inputs).repeat_interleave(N, 0)

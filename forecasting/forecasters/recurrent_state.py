@@ -108,12 +108,12 @@ def read_state(folder: Path, device: torch.device) -> State:
     task = values["task"]
     levels = tuple(task["quantile_levels"])
     return State(
-        settings_from_dict(values["settings"]),
-        Task(task["horizon"], levels, task["season_length"], task["non_negative"]),
-        values["seed"],
-        encoding_from_json(values),
-        values["fitted_on"],
-        weights,
+        settings=settings_from_dict(values["settings"]),
+        task=Task(task["horizon"], levels, task["season_length"], task["non_negative"]),
+        seed=values["seed"],
+        encoding=encoding_from_json(values),
+        fitted_on=values["fitted_on"],
+        weights=weights,
     )
 
 

@@ -95,13 +95,30 @@ class TrainingStep:
 
     def _loss(self, series: Tensor, row: Tensor, *, all_origins: bool) -> Tensor:
         windows = gather(self.panel, series, row, self.spec, all_origins=all_origins)
-        targets = gather_targets(self.panel, series, row, windows, self.limit[series], self.spec, self.burn_in)
+        targets = gather_targets(
+            self.panel,
+            series,
+            origin_B=row,
+            windows=windows,
+            limit_B=self.limit[series],
+            spec=self.spec,
+            burn_in=self.burn_in,
+        )
         taught = None
         if self.network.shape.decoder == "autoregressive":
             taught = Taught(torch.stack([targets.z, targets.mask.float()], dim=-1), windows.spread)
         forecast = self.network.distribution(self.network(windows.inputs, taught), windows.spread)
         naive_error = self.naive_error[series].reshape(-1, *[1] * (targets.z.dim() - 1))
-        return self.judge(Judged(forecast, targets.z, targets.mask, self.levels, windows.unscale, naive_error))
+        return self.judge(
+            Judged(
+                forecast=forecast,
+                target=targets.z,
+                mask=targets.mask,
+                levels=self.levels,
+                unscale=windows.unscale,
+                naive_error=naive_error,
+            )
+        )
 
 
 def probe_of(network: Network, step: TrainingStep) -> Probe | None:
@@ -141,10 +158,10 @@ def training_index(
     return build_index(
         arrays.offsets,
         arrays.next_observed,
-        arrays.observed_before,
-        limit,
-        resolved.min_history or 0,
-        steps_at_once(resolved, task),
+        observed_before=arrays.observed_before,
+        known_until=limit,
+        min_history=resolved.min_history or 0,
+        horizon=steps_at_once(resolved, task),
     )
 
 
@@ -160,15 +177,15 @@ def spec_of(resolved: RecurrentSettings, task: Task, encoding: Encoding) -> Wind
     assert resolved.residual
     topology = topology_of(resolved.topology)
     return WindowSpec(
-        resolved.context_length,
-        steps_at_once(resolved, task),
-        task.season_length,
-        resolved.scaling,
-        resolved.residual,
-        topology.every_step,
-        resolved.transform or "none",
-        _panel_scale(resolved, encoding),
-        topology.needs_history,
+        context_length=resolved.context_length,
+        horizon=steps_at_once(resolved, task),
+        season_length=task.season_length,
+        scaling=resolved.scaling,
+        residual=resolved.residual,
+        every_step=topology.every_step,
+        transform=resolved.transform or "none",
+        panel=_panel_scale(resolved, encoding),
+        needs_history=topology.needs_history,
     )
 
 

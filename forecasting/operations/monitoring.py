@@ -66,7 +66,7 @@ def realised(published: pl.DataFrame, arrays: SeriesArrays, task: Task, settings
     served = published.join(keys, on=[UNIQUE_ID, CUTOFF], how="semi").select(wanted)
     served = served.with_columns(run_id=pl.lit("monitor"), model=pl.lit("served")).sort(UNIQUE_ID, CUTOFF, DS)
     naive = LocalForecaster(BaselineSettings(REFERENCE), task, 1)
-    reference, _ = backtest(naive, "naive", arrays, scored, "monitor", no_progress)
+    reference, _ = backtest(naive, "naive", arrays=arrays, origins=scored, run_id="monitor", on_progress=no_progress)
     rows = pl.concat([served, reference.select(served.columns)])
     scores = score(rows, arrays, scored, task.season_length, METRICS_REALISED)
     skills = _skills(scores)

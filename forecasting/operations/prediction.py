@@ -142,7 +142,14 @@ def forecast_part(job: Job, on_progress: Progress) -> ForecastFile | None:
         require_future(arrays, origins, horizon)
     reads_covariates = not isinstance(forecaster, LocalForecaster)
     declined = unknown_ahead(arrays, origins, horizon) if request.drops and reads_covariates else None
-    forecast = forecast_with_fallback(forecaster, request.settings.fallback, arrays, origins, on_progress, declined)
+    forecast = forecast_with_fallback(
+        forecaster,
+        request.settings.fallback,
+        arrays=arrays,
+        origins=origins,
+        on_progress=on_progress,
+        declined=declined,
+    )
     rows = _typed(to_frame(forecast, arrays, origins, forecaster.task), request)
     rows.write_parquet(job.file, compression="zstd", compression_level=1)
     return _described(rows, job.file, arrays, origins)
@@ -153,14 +160,14 @@ def _described(rows: pl.DataFrame, file: Path, arrays: SeriesArrays, origins: Or
     ids = rows[UNIQUE_ID]
     cutoffs = arrays.ds.gather(origins.row)
     return ForecastFile(
-        file,
-        rows.height,
-        len(origins),
-        ids[0],
-        ids[-1],
-        (cutoffs.min(), cutoffs.max()),
-        fallbacks.height,
-        fallbacks.head(_NAMED).select(UNIQUE_ID, FALLBACK).rows(),
+        path=file,
+        n_rows=rows.height,
+        n_series=len(origins),
+        first=ids[0],
+        last=ids[-1],
+        cutoffs=(cutoffs.min(), cutoffs.max()),
+        n_fallback=fallbacks.height,
+        fallbacks=fallbacks.head(_NAMED).select(UNIQUE_ID, FALLBACK).rows(),
     )
 
 

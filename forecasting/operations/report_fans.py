@@ -30,7 +30,10 @@ def fans_section(champion: str, forecasts: pl.DataFrame, history: pl.DataFrame, 
     known = set(history[UNIQUE_ID])
     shown = spread(errors[UNIQUE_ID].to_list()) if series is None else [s for s in series if s in known]
     error_of = dict(errors.rows())
-    cards = [_card(newest, history, models, s, f"fan-{i}", error_of.get(s)) for i, s in enumerate(shown)]
+    cards = [
+        _card(newest, history, models=models, unique_id=s, key=f"fan-{i}", error=error_of.get(s))
+        for i, s in enumerate(shown)
+    ]
     notes = [_selection(models[0], len(shown), errors, chosen=series is not None)]
     level = interval(quantile_levels_of(newest))
     notes += [] if level is None else [f"Shaded: the {level * 100:g} % interval of {models[0]}."]

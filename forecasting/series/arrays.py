@@ -5,15 +5,15 @@ series laid end to end; and `Origins`, pairs (series, row) where `row` is the la
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
 from forecasting.errors import InputError
-from forecasting.freq import Frequency
+from forecasting.freq import Frequency, parse_freq
 from forecasting.schema import DS, UNIQUE_ID, Y
 from forecasting.series.calendar import calendar_covariates
 from forecasting.series.filling import fill_gaps, next_observed_rows
@@ -126,22 +126,36 @@ def default_align(dtype: pl.DataType) -> Align:
     return "series_end" if dtype.is_integer() else "calendar"
 
 
-def to_arrays(
-    frame: pl.DataFrame,
-    freq: Frequency,
-    horizon: int,
-    fill: str,
-    season_length: int,
-    align: str | None,
-    static: Sequence[str],
-    past: Sequence[str],
-    known_future: Sequence[str],
-    calendar: Sequence[str],
-    country: str | None,
-    timezone: str | None,
-    max_gap: int | None = None,
-    span: Span | None = None,
-) -> SeriesArrays:
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """How a series table is read: grid, gap filling, alignment of cutoffs, covariates. Saved beside a served forecaster.
+
+    `align` null: `default_align` of the table's `ds`.
+    """
+
+    freq: str
+    horizon: int
+    season_length: int
+    fill: str = "interpolate"
+    align: str | None = None
+    static: Sequence[str] = ()
+    past: Sequence[str] = ()
+    known_future: Sequence[str] = ()
+    calendar: Sequence[str] = ()
+    country: str | None = None
+    timezone: str | None = None
+    max_gap: int | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON."""
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+
+    def frequency(self) -> Frequency:
+        """The step of the grid."""
+        return parse_freq(int(self.freq) if self.freq.isdigit() else self.freq, self.timezone)
+
+
+def to_arrays(frame: pl.DataFrame, reading: Reading, span: Span | None = None) -> SeriesArrays:
     """The series table as arrays, series sorted by id, each from its first observed y to `horizon` rows beyond its end.
 
     The end is its own last observed y (align series_end) or the newest observed `ds` of any series (calendar); null:
@@ -150,35 +164,36 @@ def to_arrays(
     """
     frame = frame if is_sorted(frame) else frame.sort(UNIQUE_ID, DS)
     dtype = frame.schema[DS]
-    freq = freq.of_type(dtype)
-    rows = place(frame, freq, horizon, align or default_align(dtype), None if span is None else span.newest)
+    freq, horizon = reading.frequency().of_type(dtype), reading.horizon
+    newest = None if span is None else span.newest
+    rows = place(frame, freq, horizon, reading.align or default_align(dtype), newest)
     N = len(rows.ordinal)
     phase = freq.phase(frame[DS]) if span is None else span.phase
     ds = pl.DataFrame({"o": rows.ordinal}).select(freq.at(pl.col("o"), phase, dtype).alias(DS)).to_series()
     y = scatter(frame, [Y], rows, N)[:, 0]
-    features, titles = calendar_covariates(ds, calendar, country, timezone)
-    numeric = [name for name in static if frame.schema[name].is_numeric()]
-    categories = [name for name in static if name not in numeric]
-    values = static_values(frame, static, rows.ids)
+    features, titles = calendar_covariates(ds, reading.calendar, reading.country, reading.timezone)
+    numeric = [name for name in reading.static if frame.schema[name].is_numeric()]
+    categories = [name for name in reading.static if name not in numeric]
+    values = static_values(frame, reading.static, rows.ids)
     return SeriesArrays(
         rows.ids,
         rows.offsets,
         ds,
         y,
-        *observed(y, rows.offsets, fill, season_length),
+        *observed(y, rows.offsets, reading.fill, reading.season_length),
         static_numeric=floats(values, numeric),
         static_categories=texts(values, categories),
-        past=scatter(frame, past, rows, N),
-        known_future=np.concatenate([scatter(frame, known_future, rows, N), features], axis=1),
+        past=scatter(frame, reading.past, rows, N),
+        known_future=np.concatenate([scatter(frame, reading.known_future, rows, N), features], axis=1),
         names={
             "static_numeric": numeric,
             "static_categories": categories,
-            "past": [*past],
-            "known_future": [*known_future, *titles],
+            "past": [*reading.past],
+            "known_future": [*reading.known_future, *titles],
         },
-        fill=fill,
-        season_length=season_length,
-        max_gap=max_gap,
+        fill=reading.fill,
+        season_length=reading.season_length,
+        max_gap=reading.max_gap,
         rows_beyond=None if span is None else horizon,
     )
 

@@ -86,12 +86,12 @@ def _compared(old: pl.DataFrame, new: pl.DataFrame, shared: list[str]) -> Change
     }
     ids = {name: by_series.filter(kind)[UNIQUE_ID].sort() for name, kind in sets.items()}
     return Changes(
-        int(by_series["rows_added"].sum()),
-        int(by_series["rows_changed"].sum()),
-        int(by_series["rows_removed"].sum()),
-        len(ids["new"]),
-        len(ids["gone"]),
-        len(ids["changed"]),
+        rows_added=int(by_series["rows_added"].sum()),
+        rows_changed=int(by_series["rows_changed"].sum()),
+        rows_removed=int(by_series["rows_removed"].sum()),
+        series_new=len(ids["new"]),
+        series_gone=len(ids["gone"]),
+        series_changed=len(ids["changed"]),
         examples={name: values.head(_EXAMPLES).to_list() for name, values in ids.items()},
     )
 

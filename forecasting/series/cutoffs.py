@@ -153,7 +153,9 @@ def evaluation_origins(
     series has any, and ValueError where arrays aligned by series end are asked for calendar cutoffs.
     """
     newest = _end_rows(arrays, align) - horizon
-    origins = _rolled(arrays, np.arange(arrays.n_series), newest, horizon, n_windows, step_size)
+    origins = _rolled(
+        arrays, np.arange(arrays.n_series), newest=newest, horizon=horizon, n_windows=n_windows, step_size=step_size
+    )
     if not len(origins):
         longest = int((arrays.last_observed - arrays.offsets[:-1]).max(initial=0)) + 1
         raise InputError(
@@ -170,7 +172,9 @@ def inner_origins(
     empty.
     """
     oldest = _oldest(before)
-    return _rolled(arrays, oldest.series, oldest.row - horizon, horizon, n_windows, step_size)
+    return _rolled(
+        arrays, oldest.series, newest=oldest.row - horizon, horizon=horizon, n_windows=n_windows, step_size=step_size
+    )
 
 
 def first_origins(origins: Origins, arrays: SeriesArrays | None = None, align: str | None = None) -> Origins:

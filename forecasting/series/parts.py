@@ -13,7 +13,7 @@ import polars as pl
 from forecasting.errors import InputError
 from forecasting.freq import Frequency
 from forecasting.schema import DS, UNIQUE_ID, Y
-from forecasting.series.arrays import IntArray, SeriesArrays, default_align
+from forecasting.series.arrays import IntArray, SeriesArrays, default_align, to_arrays
 from forecasting.series.dataset import Dataset
 from forecasting.series.grid import require_room
 from forecasting.series.layout import Span, grid_lengths
@@ -38,7 +38,7 @@ class Part:
     def arrays(self) -> SeriesArrays:
         """The part as flat arrays."""
         rows = self.dataset.scan().filter(pl.col(UNIQUE_ID).is_between(pl.lit(self.first), pl.lit(self.last)))
-        return self.dataset.reading.arrays(rows.collect(), self.span)
+        return to_arrays(rows.collect(), self.dataset.reading, self.span)
 
 
 @dataclass(frozen=True)

@@ -49,10 +49,14 @@ def predict(
         paths (N): write N sample paths to --output in place of quantiles; not published
     """
     if model is not None:
-        return _unpublished(plan, data, {model: _registered(plan.config, model)}, origin, output, paths)
+        return _unpublished(
+            plan, data, states={model: _registered(plan.config, model)}, origin=origin, output=output, paths=paths
+        )
     if paths is not None:
         champion = champion_of(plan.paths)
-        return _unpublished(plan, data, {champion.model: Path(champion.folder)}, origin, output, paths)
+        return _unpublished(
+            plan, data, states={champion.model: Path(champion.folder)}, origin=origin, output=output, paths=paths
+        )
     return _published(plan, data, origin, output, dry_run)
 
 
@@ -78,7 +82,7 @@ def predict_evaluated(
     if forecaster != "all" and forecaster not in known:
         raise unknown("a forecaster", forecaster, [*known, "all"], "--forecaster")
     states = known if forecaster == "all" else {forecaster: known[forecaster]}
-    return _unpublished(plan, data, states, origin, output, paths)
+    return _unpublished(plan, data, states=states, origin=origin, output=output, paths=paths)
 
 
 def _published(plan: Plan, data: Ingested, origin: str | None, output: Path | None, dry_run: bool) -> PredictSummary:
@@ -127,7 +131,7 @@ def _unpublished(
     elif output is None:
         raise InputError(f"sample paths are written to a file, got --paths {paths} alone: add --output FILE")
     else:
-        n_rows, n_series = _paths(plan, data, states, origin, paths, output)
+        n_rows, n_series = _paths(plan, data, states=states, origin=origin, n_paths=paths, output=output)
     return PredictSummary(
         models=sorted(states),
         published=False,
@@ -183,7 +187,7 @@ def _registered(config: Config, uri: str) -> Path:
     return resolve(tracker, uri).folder
 
 
-def _origins_of(arrays: SeriesArrays, align: str, origin: str | None) -> Origins:
+def _origins_of(arrays: SeriesArrays, align: str | None, origin: str | None) -> Origins:
     """The newest origin of each series, or the one named."""
     return last_origins(arrays, align) if origin is None else origins_at(arrays, origin)
 

@@ -154,7 +154,15 @@ def _decide(plan: Plan, windowed: Windowed, trained: Trained, compared: Compared
     evidence = scores.select(UNIQUE_ID, CUTOFF, "model", "value").collect()
     overlap = windowed.overlap(plan.task.horizon)
     return decide(
-        evidence, trained.candidate, sound, config.promotion, config.seed, plan.metric, facts, present, overlap
+        evidence,
+        trained.candidate,
+        baselines=sound,
+        settings=config.promotion,
+        seed=config.seed,
+        primary_metric=plan.metric,
+        facts=facts,
+        present=present,
+        overlap=overlap,
     )
 
 

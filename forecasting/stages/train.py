@@ -58,7 +58,14 @@ def train(plan: Plan, data: Ingested, windowed: Windowed, tuned: Tuned) -> Train
         listening().warn(f"{name} is out of the comparison: {why}")
     fitted = {name: result for name, result in evaluated.items() if name not in failed}
     baselines = baseline_states(plan, data)
-    blends = blend(plan, data, windowed, {n: held_back[n] for n in fitted}, fitted, baselines)
+    blends = blend(
+        plan,
+        data,
+        windowed=windowed,
+        held_back={n: held_back[n] for n in fitted},
+        evaluated=fitted,
+        baselines=baselines,
+    )
     scored: dict[str, Fitted | Result[BlendOutcome]] = {**fitted, **blends}
     scores = {n: r.outcome.inner_score for n, r in scored.items() if r.outcome.inner_score is not None}
     candidate = min(scores, key=lambda n: (scores[n], n)) if scores else None

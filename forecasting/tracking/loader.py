@@ -15,9 +15,8 @@ from forecasting.errors import InputError
 from forecasting.forecasters.catalog import load_forecaster
 from forecasting.forecasters.fallback import forecast_with_fallback
 from forecasting.forecasters.protocol import Forecaster, no_progress, to_frame
-from forecasting.freq import parse_freq
 from forecasting.schema import DS, UNIQUE_ID, Y
-from forecasting.series.arrays import require_future, to_arrays
+from forecasting.series.arrays import Reading, require_future, to_arrays
 from forecasting.series.cutoffs import last_origins
 from forecasting.series.grid import to_grid
 from forecasting.tracking.digests import SERVING, unpack
@@ -42,22 +41,9 @@ class ServedForecaster:
     def forecast(self, frame: pl.DataFrame) -> pl.DataFrame:
         """The same for a series table."""
         s, task = self.serving, self.forecaster.task
-        freq = parse_freq(_freq(s["freq"]), s["timezone"])
-        arrays = to_arrays(
-            to_grid(frame, freq),
-            freq,
-            task.horizon,
-            s["fill"],
-            s["season_length"],
-            s["align"],
-            s["static"],
-            s["past"],
-            s["known_future"],
-            s["calendar"],
-            s["country"],
-            s["timezone"],
-            s.get("max_gap"),
-        )
+        kept = {key: s[key] for key in Reading.__dataclass_fields__ if key in s}
+        reading = Reading(**kept | {"freq": str(s["freq"]), "horizon": task.horizon})
+        arrays = to_arrays(to_grid(frame, reading.frequency()), reading)
         origins = last_origins(arrays, s["align"])
         require_future(arrays, origins, task.horizon)
         forecast = forecast_with_fallback(self.forecaster, s["fallback"], arrays, origins, no_progress)

@@ -102,7 +102,14 @@ def resolve(tracker: Tracker, name_or_uri: str, into: Path | None = None) -> Res
                 raise
             raise _unknown_version(tracker, name_or_uri, name) from None
         folder = _download(tracker, found, into or tracker.workspace / "models")
-    return Resolved(name, str(found.version), str(found.run_id), found.tags[DIGEST], folder, dict(found.tags))
+    return Resolved(
+        name=name,
+        version=str(found.version),
+        run_id=str(found.run_id),
+        digest=found.tags[DIGEST],
+        folder=folder,
+        tags=dict(found.tags),
+    )
 
 
 def _create_version(tracker: Tracker, name: str, model: LoggedModel, run: str, tags: dict[str, str]) -> str:

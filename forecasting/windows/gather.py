@@ -69,7 +69,7 @@ def gather(panel: Panel, series_B: Tensor, origin_B: Tensor, spec: WindowSpec, *
     scale = scale_windows(spec.scaling, *units, causal=spec.every_step, panel=spec.panel)
     origins_BJ = row_BT if all_origins else origin_B[:, None]
     future = _future(panel, origins_BJ, spec.horizon)
-    base = forecast_base(reader, origins_BJ, level, units, scale.level, spec)
+    base = forecast_base(reader, origins_BJ, level_BT=level, units_BT=units, centre=scale.level, spec=spec)
     inputs = Inputs(
         step_inputs(panel, row_BT, *units, inside_BT, scale, panel.wait[row_BT] == 0),
         length_B,
@@ -81,10 +81,24 @@ def gather(panel: Panel, series_B: Tensor, origin_B: Tensor, spec: WindowSpec, *
     enough_BT = level.known.cumsum(1) > 0 if spec.needs_history else torch.ones_like(inside_BT)
     usable = inside_BT & enough_BT & (refused_BT.cumsum(1) == 0)
     if all_origins:
-        return Windows(inputs, base, scale.spread[..., None], scale.moves[..., None], usable, reader.transform)
+        return Windows(
+            inputs=inputs,
+            base=base,
+            spread=scale.spread[..., None],
+            moves=scale.moves[..., None],
+            usable=usable,
+            transform=reader.transform,
+        )
     last = (length_B - 1)[:, None]
     spread, moves = (x.gather(1, last) if spec.every_step else x for x in (scale.spread, scale.moves))
-    return Windows(inputs, base[:, 0], spread, moves, usable.gather(1, last)[:, 0], reader.transform)
+    return Windows(
+        inputs=inputs,
+        base=base[:, 0],
+        spread=spread,
+        moves=moves,
+        usable=usable.gather(1, last)[:, 0],
+        transform=reader.transform,
+    )
 
 
 def gather_targets(

@@ -86,7 +86,9 @@ class Rollout:
         newest = Scale(*(x[:, -1:] for x in self.scale))
         rows, inside = self.row[:, None].expand(-1, 2), torch.ones_like(known)
         observed = torch.ones_like(known)
-        return step_inputs(self.panel, rows, units, known, inside, newest, observed)[:, -1]
+        return step_inputs(self.panel, rows, y=units, known=known, inside=inside, scale=newest, observed_BT=observed)[
+            :, -1
+        ]
 
     def y(self) -> Tensor:
         """All values put so far in the unit of y; (M, steps)."""

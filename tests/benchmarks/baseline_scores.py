@@ -18,9 +18,8 @@ import polars as pl
 from forecasting.forecasters.baselines import BASELINES, BaselineSettings
 from forecasting.forecasters.local import LocalForecaster
 from forecasting.forecasters.protocol import Task, no_progress, to_frame
-from forecasting.freq import parse_freq
 from forecasting.processes import workers_of
-from forecasting.series.arrays import SeriesArrays, to_arrays
+from forecasting.series.arrays import Reading, SeriesArrays, to_arrays
 from forecasting.series.cutoffs import last_origins
 
 SETS = {"m4_hourly": (24, 48), "tourism_monthly": (12, 24), "tourism_quarterly": (4, 8), "nn5_daily": (7, 56), "cif2016": (12, 12)}  # fmt: skip
@@ -49,8 +48,8 @@ def read_set(folder: Path, name: str) -> tuple[SeriesArrays, pl.DataFrame, Task]
     """Training arrays, hold-out rows and task of one set."""
     season, horizon = SETS[name]
     train = pl.read_parquet(folder / f"{name}.parquet").select("unique_id", "ds", "y")
-    freq = parse_freq(1 if train.schema["ds"].is_integer() else "1d")
-    arrays = to_arrays(train, freq, horizon, "interpolate", season, "series_end", [], [], [], [], None, None)
+    freq = "1" if train.schema["ds"].is_integer() else "1d"
+    arrays = to_arrays(train, Reading(freq=freq, horizon=horizon, season_length=season, align="series_end"))
     test = pl.read_parquet(folder / f"{name}_test.parquet").select("unique_id", "ds", "y")
     return arrays, test.with_columns(pl.col("ds").cast(arrays.ds.dtype)), Task(horizon, (0.1, 0.5, 0.9), season)
 

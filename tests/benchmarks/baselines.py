@@ -27,8 +27,7 @@ from statsforecast.models import AutoETS, SeasonalNaive, Theta
 from forecasting.forecasters.baselines import BASELINES, BaselineSettings
 from forecasting.forecasters.local import LocalForecaster
 from forecasting.forecasters.protocol import Task, no_progress, to_frame
-from forecasting.freq import parse_freq
-from forecasting.series.arrays import to_arrays
+from forecasting.series.arrays import Reading, to_arrays
 from forecasting.series.cutoffs import last_origins
 
 KINDS = ("seasonal_naive", "theta", "ets")
@@ -49,7 +48,7 @@ def monthly_series(n: int, seed: int = 0) -> pl.DataFrame:
 
 
 def ours(frame: pl.DataFrame, engine: str | None, workers: int) -> int:
-    arrays = to_arrays(frame, parse_freq(1), TASK.horizon, "interpolate", 12, "series_end", [], [], [], [], None, None)
+    arrays = to_arrays(frame, Reading(freq="1", horizon=TASK.horizon, season_length=12, align="series_end"))
     origins = last_origins(arrays, "series_end")
     rows = 0
     for kind in KINDS:

@@ -40,6 +40,7 @@ from forecasting.forecasters.protocol import no_progress
 from forecasting.forecasters.recurrent_settings import RecurrentSettings
 from forecasting.forecasters.recurrent_windows import spec_of
 from forecasting.schema import IngestSummary, Served
+from forecasting.series.arrays import to_arrays
 from forecasting.series.cutoffs import inner_origins, last_origins
 from forecasting.series.dataset import Dataset
 from forecasting.series.parts import parts_of
@@ -85,7 +86,7 @@ def prepare(folder: Path, n_series: int) -> None:
             draft.add(draft.write(pl.DataFrame(columns)))
         store.commit(draft, nobody)
     some = dataset_of(config).scan().head(500 * LENGTH).collect()
-    arrays = reading_of(config, pl.Date()).arrays(some)
+    arrays = to_arrays(some, reading_of(config, pl.Date()))
     until = last_origins(arrays, "calendar")
     settings = RecurrentSettings(
         "gru", topology="many_to_one", context_length=T, hidden_size=D, training=TrainingSettings(max_steps=20)

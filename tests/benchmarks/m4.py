@@ -13,8 +13,7 @@ import polars as pl
 
 from forecasting.forecasters.protocol import Task, no_progress
 from forecasting.forecasters.recurrent import RecurrentForecaster, RecurrentSettings
-from forecasting.freq import parse_freq
-from forecasting.series.arrays import FloatArray, Origins, SeriesArrays, to_arrays
+from forecasting.series.arrays import FloatArray, Origins, Reading, SeriesArrays, to_arrays
 from forecasting.series.as_of import as_of
 from forecasting.series.cutoffs import evaluation_origins
 from tests.benchmarks.public_sets import SETS
@@ -46,7 +45,7 @@ def read(folder: Path) -> SeriesArrays:
         pl.read_parquet(folder / f"m4_hourly{part}.parquet").select("unique_id", "ds", "y") for part in ("", "_test")
     ]
     rows = pl.concat([part.cast({"ds": pl.Int64}) for part in parts]).sort("unique_id", "ds")
-    return to_arrays(rows, parse_freq(1), H, "interpolate", M, "series_end", [], [], [], [], None, None)
+    return to_arrays(rows, Reading(freq="1", horizon=H, season_length=M, align="series_end"))
 
 
 def origins(arrays: SeriesArrays, cutoff: int) -> Origins:

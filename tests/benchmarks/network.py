@@ -26,7 +26,7 @@ from forecasting.forecasters.recurrent import RecurrentForecaster, RecurrentSett
 from forecasting.freq import parse_freq
 from forecasting.models.network import Network, build_network
 from forecasting.models.shape import NetworkShape
-from forecasting.series.arrays import to_arrays
+from forecasting.series.arrays import Reading, to_arrays
 from forecasting.series.cutoffs import evaluation_origins, first_origins, inner_origins
 from forecasting.series.grid import to_grid
 from forecasting.sources.simulated import SimulatedSource
@@ -165,7 +165,7 @@ def learning_curves(steps: int) -> dict[str, list[tuple[float, float]]]:
 def curve(topology: str, steps: int) -> list[tuple[float, float]]:
     """The running best at each look at the inner cutoffs."""
     frame = to_grid(SimulatedSource(n_series=60, n_days=400, lift=1.0).read(), DAY)
-    arrays = to_arrays(frame, DAY, 14, "interpolate", 7, "calendar", [], [], [], [], None, None)
+    arrays = to_arrays(frame, Reading(freq="1d", horizon=14, season_length=7, align="calendar"))
     until, task = (
         first_origins(evaluation_origins(arrays, 14, 1, 14, "calendar"), arrays, "calendar"),
         Task(14, LEVELS, 7),

@@ -30,7 +30,7 @@ from forecasting.forecasters.recurrent import RecurrentForecaster, RecurrentSett
 from forecasting.forecasters.recurrent_settings import EncodingSettings
 from forecasting.freq import parse_freq
 from forecasting.schema import DS, UNIQUE_ID
-from forecasting.series.arrays import FloatArray, Origins, SeriesArrays, to_arrays
+from forecasting.series.arrays import FloatArray, Origins, Reading, SeriesArrays, to_arrays
 from forecasting.series.as_of import as_of
 from forecasting.series.cutoffs import evaluation_origins, first_origins, inner_origins
 from forecasting.series.grid import to_grid
@@ -102,7 +102,18 @@ def panel_of(situation: Situation) -> tuple[SeriesArrays, Callable[[Origins], Fl
     """The panel, and the expectation of y over the horizon after origins."""
     static, known_future, calendar = situation.covariates
     frame = to_grid(situation.source.read(), DAY)
-    arrays = to_arrays(frame, DAY, H, "interpolate", M, "calendar", static, [], known_future, calendar, None, None)
+    arrays = to_arrays(
+        frame,
+        Reading(
+            freq="1d",
+            horizon=H,
+            season_length=M,
+            align="calendar",
+            static=static,
+            known_future=known_future,
+            calendar=calendar,
+        ),
+    )
     ids = pl.Series(UNIQUE_ID, np.repeat(arrays.ids, np.diff(arrays.offsets)))
     rows = pl.DataFrame([ids, arrays.ds.alias(DS)])
     truth = rows.join(situation.source.truth(), on=[UNIQUE_ID, DS], how="left", maintain_order="left")[

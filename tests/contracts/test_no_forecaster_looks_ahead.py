@@ -14,7 +14,7 @@ from forecasting.forecasters.recurrent_settings import RecurrentSettings
 from forecasting.freq import parse_freq
 from forecasting.models.cells import CELLS
 from forecasting.models.topologies import TOPOLOGIES
-from forecasting.series.arrays import Origins, SeriesArrays, to_arrays
+from forecasting.series.arrays import Origins, Reading, SeriesArrays, to_arrays
 from forecasting.series.as_of import as_of
 from forecasting.series.cutoffs import evaluation_origins, first_origins, inner_origins
 from forecasting.series.grid import to_grid
@@ -26,8 +26,16 @@ TASK = Task(7, (0.1, 0.5, 0.9), 7, non_negative=True)
 
 def panel(y_after_cutoff: float | None = None) -> tuple[SeriesArrays, Origins]:
     frame = to_grid(SimulatedSource(n_series=5, n_days=90, seed=2).read(), parse_freq("1d"))
-    reading = (["store_type"], [], ["promotion", "price"], ["day_of_week"], None, None)
-    arrays = to_arrays(frame, parse_freq("1d"), 7, "interpolate", 7, "calendar", *reading)
+    reading = Reading(
+        freq="1d",
+        horizon=7,
+        season_length=7,
+        align="calendar",
+        static=["store_type"],
+        known_future=["promotion", "price"],
+        calendar=["day_of_week"],
+    )
+    arrays = to_arrays(frame, reading)
     origins = evaluation_origins(arrays, 7, 2, 7, "calendar")
     if y_after_cutoff is not None:
         until = first_origins(origins, arrays, "calendar")

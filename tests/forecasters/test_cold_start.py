@@ -7,7 +7,7 @@ import numpy as np
 from forecasting.forecasters.protocol import Task, no_progress
 from forecasting.forecasters.recurrent import RecurrentForecaster, RecurrentSettings, load
 from forecasting.freq import parse_freq
-from forecasting.series.arrays import Origins, SeriesArrays, observed, to_arrays
+from forecasting.series.arrays import Origins, Reading, SeriesArrays, observed, to_arrays
 from forecasting.series.grid import to_grid
 from forecasting.sources.simulated import SimulatedSource
 from forecasting.training.settings import TrainingSettings
@@ -22,8 +22,16 @@ def shops() -> tuple[SeriesArrays, np.ndarray, Origins, Origins]:
     Every day's sales of a shop are divided by its usual ones, as a store that opens has a type, but no size that is known.
     """
     frame = to_grid(SimulatedSource(n_series=48, n_days=DAYS, seed=5).read(), parse_freq("1d"))
-    reading = (["store_type"], [], ["promotion", "price"], ["day_of_week"], None, None)
-    arrays = to_arrays(frame, parse_freq("1d"), H, "interpolate", 7, "calendar", *reading)
+    reading = Reading(
+        freq="1d",
+        horizon=H,
+        season_length=7,
+        align="calendar",
+        static=["store_type"],
+        known_future=["promotion", "price"],
+        calendar=["day_of_week"],
+    )
+    arrays = to_arrays(frame, reading)
     y = arrays.y.copy()
     for first, last in zip(arrays.offsets[:-1], arrays.last_observed, strict=True):
         y[first : last + 1] *= 100 / y[first : last + 1].mean()

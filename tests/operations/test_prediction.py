@@ -15,15 +15,16 @@ from forecasting.forecasters.protocol import Task, no_progress
 from forecasting.forecasters.recurrent_settings import RecurrentSettings
 from forecasting.operations import prediction
 from forecasting.operations.prediction import PredictionSettings, Request, forecast_parts
+from forecasting.series.arrays import Reading
 from forecasting.series.cutoffs import last_origins
-from forecasting.series.dataset import Dataset, Reading
+from forecasting.series.dataset import Dataset
 from forecasting.series.parts import BLOCK, parts_of
 from forecasting.series.store import SeriesStore
 from forecasting.training.settings import TrainingSettings
 from tests.series.test_store import NOBODY
 
 H, TASK = 4, Task(4, (0.1, 0.5, 0.9), 7)
-READING = Reading("1d", H, 7, "interpolate", "calendar", [], [], [], [], None, None)
+READING = Reading(freq="1d", horizon=H, season_length=7, align="calendar")
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,7 @@ from typing import Any
 import polars as pl
 from hypothesis import settings
 
-from forecasting.freq import parse_freq
-from forecasting.series.arrays import SeriesArrays, to_arrays
+from forecasting.series.arrays import Reading, SeriesArrays, to_arrays
 
 PROPERTY = settings(max_examples=80)
 DAY0 = date(2024, 1, 1)
@@ -29,16 +28,5 @@ def numbered(series: Mapping[str, Values]) -> pl.DataFrame:
 
 def arrays_of(frame: pl.DataFrame, horizon: int = 2, **changes: Any) -> SeriesArrays:
     """`to_arrays` with plain defaults for daily or numbered frames."""
-    settings: dict[str, Any] = {
-        "freq": parse_freq(1 if frame.schema["ds"].is_integer() else "1d"),
-        "fill": "interpolate",
-        "season_length": 2,
-        "align": None,
-        "static": [],
-        "past": [],
-        "known_future": [],
-        "calendar": [],
-        "country": None,
-        "timezone": None,
-    } | changes
-    return to_arrays(frame, horizon=horizon, **settings)
+    plain = {"freq": "1" if frame.schema["ds"].is_integer() else "1d", "season_length": 2}
+    return to_arrays(frame, Reading(horizon=horizon, **plain | changes))

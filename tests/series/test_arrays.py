@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from forecasting.errors import InputError
-from forecasting.freq import parse_freq
 from forecasting.series.arrays import Origins, require_future
 from forecasting.series.filling import fill_gaps
 from tests.series.examples import DAY0, PROPERTY, arrays_of, daily, numbered
@@ -44,7 +43,7 @@ def test_calendar_alignment_extends_every_series_to_the_newest_observation():
 def test_periods_without_a_row_are_unobserved_and_ends_of_months_saturate():
     stamps = [date(2023, 12, 31), date(2024, 1, 31), date(2024, 3, 31)]
     frame = pl.DataFrame({"unique_id": "a", "ds": stamps, "y": [1.0, 2.0, 4.0]})
-    arrays = arrays_of(frame, freq=parse_freq("1mo"), horizon=1)
+    arrays = arrays_of(frame, freq="1mo", horizon=1)
     np.testing.assert_array_equal(arrays.y, [1, 2, NAN, 4, NAN])
     assert arrays.ds.to_list()[2::2] == [date(2024, 2, 29), date(2024, 4, 30)]
 

@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from forecasting.errors import InputError
-from forecasting.freq import parse_freq
 from forecasting.series.arrays import Origins
 from forecasting.series.cutoffs import (
     EvaluationSettings,
@@ -107,7 +106,7 @@ def test_an_origin_that_no_series_has_is_an_input_error(ds: str, message: str):
 def test_an_origin_may_be_given_as_a_time_with_or_without_zone():
     stamps = pl.datetime_range(pl.datetime(2024, 1, 1), pl.datetime(2024, 1, 2), "12h", time_zone="UTC", eager=True)
     frame = pl.DataFrame({"unique_id": "a", "ds": stamps.cast(pl.Datetime("us", "UTC")), "y": 1.0})
-    arrays = arrays_of(frame, freq=parse_freq("12h"))
+    arrays = arrays_of(frame, freq="12h")
     for text in ("2024-01-01 12:00", "2024-01-01T13:00+01:00"):
         assert triples(origins_at(arrays, text)) == [(0, 1, 0)]
 

@@ -6,8 +6,9 @@ from polars.testing import assert_series_equal
 from forecasting.errors import InputError
 from forecasting.forecasters import recurrent
 from forecasting.series import parts as parts_module
+from forecasting.series.arrays import Reading
 from forecasting.series.cutoffs import last_origins, rows_at
-from forecasting.series.dataset import Dataset, Reading
+from forecasting.series.dataset import Dataset
 from forecasting.series.parts import BLOCK, parts_of
 from forecasting.series.store import SeriesStore
 from forecasting.series.subset import take_series
@@ -17,7 +18,16 @@ FLAT = ("y", "full", "causal", "observed_before", "past", "known_future")
 
 
 def reading(align: str = "calendar", freq: str = "1mo") -> Reading:
-    return Reading(freq, 3, 12, "interpolate", align, ["size"], ["temperature"], [], ["month"], None, None, 3)
+    return Reading(
+        freq=freq,
+        horizon=3,
+        season_length=12,
+        align=align,
+        static=["size"],
+        past=["temperature"],
+        calendar=["month"],
+        max_gap=3,
+    )
 
 
 def table(n_series: int) -> pl.DataFrame:
@@ -74,7 +84,7 @@ def test_a_part_that_ended_before_the_others_has_the_origins_of_their_end(tmp_pa
         {"unique_id": [n] * 3, "ds": [*d], "y": [1.0, 2.0, 3.0]} for n, d in (("a", range(3)), ("b", range(6, 9)))
     )
     SeriesStore(tmp_path).publish(pl.concat([pl.DataFrame(old), pl.DataFrame(new)]), NOBODY)
-    dataset = Dataset(tmp_path, 0, Reading("1", 2, 1, "forward", "calendar", [], [], [], [], None, None), "")
+    dataset = Dataset(tmp_path, 0, Reading(freq="1", horizon=2, season_length=1, fill="forward", align="calendar"), "")
     part = parts_of(dataset).parts[0]
     alone = type(part)(dataset, "a", "a", 1, part.span).arrays()
     assert alone.ds[int(last_origins(alone, "calendar").row[0])] == 8
@@ -97,6 +107,6 @@ def test_rows_that_somebody_has_put_in_another_order_give_the_same_parts(root, t
 def test_a_table_without_an_observed_value_has_no_parts(tmp_path):
     rows = pl.DataFrame({"unique_id": ["a"], "ds": [1], "y": pl.Series([None], dtype=pl.Float64)})
     SeriesStore(tmp_path).publish(rows, NOBODY)
-    dataset = Dataset(tmp_path, 0, Reading("1", 2, 1, "forward", "calendar", [], [], [], [], None, None), "")
+    dataset = Dataset(tmp_path, 0, Reading(freq="1", horizon=2, season_length=1, fill="forward", align="calendar"), "")
     with pytest.raises(InputError, match="at least one series must have an observed y"):
         parts_of(dataset)

@@ -97,9 +97,13 @@ class ChunkJob(Job[ChunkOutcome]):
         """`backtest.parquet` (BacktestTable) and `scores.parquet` (ScoresTable)."""
         arrays, s = arrays_of(self.dataset), self.scoring
         forecaster = _forecaster(self.state.folder, self.device, self.workers, self.memory)
-        frame, seconds = backtest(forecaster, self.fallback, arrays, self.origins, UNNAMED, making.progress)
+        frame, seconds = backtest(
+            forecaster, self.fallback, arrays=arrays, origins=self.origins, run_id=UNNAMED, on_progress=making.progress
+        )
         frame = frame.with_columns(model=pl.lit(self.name))
-        scores = score(frame, arrays, self.origins, s.season_length, s.metrics, s.standard)
+        scores = score(
+            frame, arrays, origins=self.origins, season_length=s.season_length, metrics=s.metrics, standard=s.standard
+        )
         frame.write_parquet(making.folder / "backtest.parquet")
         scores.write_parquet(making.folder / "scores.parquet")
         fell_back = frame.filter(pl.col("fallback").is_not_null()).select("unique_id", "cutoff").n_unique()
@@ -162,9 +166,20 @@ class DetailJob(Job[Nothing]):
         """`step_scores.parquet` (StepScoresTable) and `slices.parquet` (SlicesTable)."""
         arrays, s, by = arrays_of(self.dataset), self.scoring, self.slicing
         frame = pl.concat([pl.read_parquet(chunk.folder / "backtest.parquet") for chunk in self.chunks])
-        steps = step_scores(frame, arrays, self.origins, s.season_length, s.metrics, s.standard)
+        steps = step_scores(
+            frame, arrays, origins=self.origins, season_length=s.season_length, metrics=s.metrics, standard=s.standard
+        )
         steps.write_parquet(making.folder / "step_scores.parquet")
-        days = step_slices(frame, arrays, self.origins, s.season_length, by.primary, by.slices, by.country, by.timezone)
+        days = step_slices(
+            frame,
+            arrays,
+            origins=self.origins,
+            season_length=s.season_length,
+            metric=by.primary,
+            slices=by.slices,
+            country=by.country,
+            timezone=by.timezone,
+        )
         days.write_parquet(making.folder / "slices.parquet")
         return Nothing()
 
