@@ -147,6 +147,36 @@ def broken_rule(user: str, module: str) -> str | None:
     return None
 
 
+def circles(root: Path) -> list[list[str]]:
+    """Modules that import each other in a ring, in functions and under TYPE_CHECKING too."""
+    files = {
+        ".".join(file.relative_to(root).with_suffix("").parts).removesuffix(".__init__"): file
+        for top in ("forecasting", "flows", "dashboards")
+        for file in (root / top).rglob("*.py")
+    }
+    graph = {name: {*_modules(file, root, files)} - {name} for name, file in files.items()}
+    while True:  # what imports nothing that is left lies in no ring, and neither does what nothing left imports
+        used = {module for imported in graph.values() for module in imported}
+        kept = {
+            name: imported & graph.keys()
+            for name, imported in graph.items()
+            if imported & graph.keys() and name in used
+        }
+        if kept.keys() == graph.keys():
+            return [sorted(kept)] if kept else []
+        graph = kept
+
+
+def _modules(file: Path, root: Path, known: dict[str, Path]) -> Iterator[str]:
+    """The modules of this project that a file imports."""
+    for seen in imports_of(file, root):
+        name = seen.module
+        while name and name not in known:
+            name = name.rpartition(".")[0]
+        if name:
+            yield name
+
+
 def loaded_after(code: str) -> set[str]:
     """Top-level names of the modules that a fresh interpreter holds after running `code`."""
     script = f"import sys\n{code}\nprint(*sorted({{name.split('.')[0] for name in sys.modules}}))"
@@ -208,6 +238,20 @@ def test_an_import_that_keeps_the_rules_passes(tmp_path, path, code) -> None:
     (tmp_path / path).parent.mkdir(parents=True)
     (tmp_path / path).write_text(code)
     assert violations(tmp_path) == []
+
+
+def test_no_modules_import_each_other_in_a_ring() -> None:
+    assert circles(ROOT) == []
+
+
+def test_a_ring_is_found_under_type_checking_and_in_functions(tmp_path) -> None:
+    folder = tmp_path / "forecasting" / "series"
+    folder.mkdir(parents=True)
+    (folder / "a.py").write_text("def f():\n    from forecasting.series import b\n")
+    (folder / "b.py").write_text("if TYPE_CHECKING:\n    from forecasting.series.c import C\n")
+    (folder / "c.py").write_text("import forecasting.series.a\nimport forecasting.series.d\n")
+    (folder / "d.py").write_text("")
+    assert circles(tmp_path) == [[f"forecasting.series.{name}" for name in "abc"]]
 
 
 def test_importing_the_package_loads_nothing_heavy() -> None:
