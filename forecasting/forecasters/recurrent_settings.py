@@ -10,6 +10,7 @@ from forecasting.models.cells import cell_of
 from forecasting.models.decoders.autoregressive import SAMPLING_SCHEDULES
 from forecasting.models.encodings import ENCODINGS
 from forecasting.models.heads import head_of
+from forecasting.models.slstm import FORGET_GATES
 from forecasting.models.topologies import topology_of
 from forecasting.training.losses import require_loss
 from forecasting.training.settings import TrainingSettings
@@ -18,12 +19,21 @@ from forecasting.windows.scalers import require_scaler
 from forecasting.windows.transforms import transform_of
 
 _CHOICES = {
+    "forget_gate": FORGET_GATES,
     "strategy": ("direct", "recursive"),
     "decoder": ("parallel", "autoregressive"),
     "static": ("steps", "state"),
     "sampling_schedule": tuple(SAMPLING_SCHEDULES),
 }
-_LEAST = {"context_length": 1, "hidden_size": 1, "n_layers": 1, "n_paths": 2, "min_history": 0, "n_seeds": 1}
+_LEAST = {
+    "context_length": 1,
+    "hidden_size": 1,
+    "recurrent_blocks": 1,
+    "n_layers": 1,
+    "n_paths": 2,
+    "min_history": 0,
+    "n_seeds": 1,
+}
 
 
 @dataclass(frozen=True)
@@ -50,7 +60,8 @@ class EncodingSettings:
 class RecurrentSettings:
     """One network. context_length in steps; hidden_size per layer; min_history in observed values before an origin.
 
-    `scheduled_sampling` is the probability, at the end of training, that an autoregressive decoder reads its own draw;
+    `forget_gate` (sigmoid or exp) and `recurrent_blocks`, into which the units of a layer are divided so that a unit hears
+    those of its own block, are options of cell slstm. `scheduled_sampling` is the probability, at the end of training, that an autoregressive decoder reads its own draw;
     `n_paths` sample paths make the quantiles where steps are drawn one by one. `n_seeds` networks, or as many for each of
     `context_lengths`, are combined by the median; `calibrate` moves their quantiles by what they missed on inner cutoffs.
     `transform` null: log1p where no y is below 0.
@@ -61,6 +72,8 @@ class RecurrentSettings:
     name: str
     kind: Literal["recurrent"] = "recurrent"
     cell: str = "gru"
+    forget_gate: str = "sigmoid"
+    recurrent_blocks: int = 1
     topology: str = "encoder_decoder"
     strategy: str | None = None
     decoder: str = "parallel"
