@@ -6,11 +6,11 @@ from typing import Any, Literal
 
 from forecasting.errors import InputError, unknown
 from forecasting.forecasters.refusals import require_possible
+from forecasting.models.cell import FORGET_GATES
 from forecasting.models.cells import cell_of
 from forecasting.models.decoders.autoregressive import SAMPLING_SCHEDULES
 from forecasting.models.encodings import ENCODINGS
 from forecasting.models.heads import head_of
-from forecasting.models.slstm import FORGET_GATES
 from forecasting.models.topologies import topology_of
 from forecasting.training.losses import require_loss
 from forecasting.training.settings import TrainingSettings
@@ -61,10 +61,10 @@ class RecurrentSettings:
     """One network. context_length in steps; hidden_size per layer; min_history in observed values before an origin.
 
     `forget_gate` (sigmoid or exp) and `recurrent_blocks`, into which the units of a layer are divided so that a unit hears
-    those of its own block, are options of cell slstm. `scheduled_sampling` is the probability, at the end of training, that an autoregressive decoder reads its own draw;
-    `n_paths` sample paths make the quantiles where steps are drawn one by one. `n_seeds` networks, or as many for each of
-    `context_lengths`, are combined by the median; `calibrate` moves their quantiles by what they missed on inner cutoffs.
-    `transform` null: log1p where no y is below 0.
+    those of its own block, are options of a cell that has them (slstm). `scheduled_sampling` is the probability, at the end
+    of training, that an autoregressive decoder reads its own draw; `n_paths` sample paths make the quantiles where steps
+    are drawn one by one. `n_seeds` networks, or as many for each of `context_lengths`, are combined by the median;
+    `calibrate` moves their quantiles by what they missed on inner cutoffs. `transform` null: log1p where no y is below 0.
     """
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012 - read by pydantic where the config file is parsed

@@ -10,6 +10,7 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor, nn
 
+FORGET_GATES = ("sigmoid", "exp")
 State = tuple[Tensor, ...]  # of one layer, each (B, D); the first is h, which is also what the layer gives
 
 

@@ -15,7 +15,6 @@ from torch.nn import functional
 
 from forecasting.models.cell import CellOptions, State, by_steps
 
-FORGET_GATES = ("sigmoid", "exp")
 _NOTHING_WRITTEN = -1e30  # log of the size of an empty memory, so that the first write is the largest yet; finite
 
 

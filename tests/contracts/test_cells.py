@@ -16,10 +16,9 @@ from forecasting.forecasters.ensemble import EnsembleForecaster
 from forecasting.forecasters.protocol import no_progress
 from forecasting.forecasters.recurrent import RecurrentForecaster, load
 from forecasting.forecasters.recurrent_settings import EncodingSettings, settings_from_dict
-from forecasting.models.cell import USUAL_OPTIONS
+from forecasting.models.cell import FORGET_GATES, USUAL_OPTIONS
 from forecasting.models.cells import CELLS
 from forecasting.models.heads import HEADS
-from forecasting.models.slstm import FORGET_GATES
 from forecasting.models.topologies import TOPOLOGIES
 from forecasting.series.arrays import Origins
 from forecasting.series.cutoffs import inner_origins
@@ -42,7 +41,7 @@ AXES: dict[str, list[dict[str, Any]]] = {  # the first value of each goes with m
     "static": [{}, {"static": "state"}],
     "layers": [{}, {"n_layers": 2}, {"n_layers": 3, "residual_layers": True}],
     "dropout": [{}, {"dropout": 0.3}],
-    "training": [{}, {"bptt_length": 5}, {"bf16": True}, {"averaging": "ema"}],
+    "training": [{}, {"bptt_length": 5}, {"averaging": "ema"}],
     "options": [
         {},
         *({"forget_gate": name} for name in FORGET_GATES if name != USUAL_OPTIONS.forget_gate),

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from forecasting.models.cell import CellOptions, by_steps
-from forecasting.models.slstm import FORGET_GATES, SLSTM
+from forecasting.models.cell import FORGET_GATES, CellOptions, by_steps
+from forecasting.models.slstm import SLSTM
 from tests.models.equations import by_equation
 
 OPTIONS = [CellOptions(gate, blocks) for gate, blocks in product(FORGET_GATES, (1, 2, 6))]
