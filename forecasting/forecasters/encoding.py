@@ -96,14 +96,14 @@ def fit_encoding(arrays: SeriesArrays, until: Origins, transform: str = "none") 
     )
 
 
-def require_counts(arrays: SeriesArrays, until: Origins) -> None:
+def require_counts(arrays: SeriesArrays, until: Origins, head: str) -> None:
     """InputError where an observed y up to `until` is negative or not whole."""
     rows = np.arange(len(arrays.y)) <= np.repeat(last_rows(arrays, until), np.diff(arrays.offsets))
     seen = arrays.y[rows & np.isfinite(arrays.y)]
     broken = seen[(seen < 0) | (seen != np.round(seen))]
     if len(broken):
         raise InputError(
-            f"head negative_binomial needs counts, got y {broken[0]:g} ({len(broken)} of {len(seen)} values are negative or "
+            f"head {head} needs counts, got y {broken[0]:g} ({len(broken)} of {len(seen)} values are negative or "
             "not whole): set head to student_t or quantiles"
         )
 

@@ -31,6 +31,7 @@ from forecasting.forecasters.recurrent_windows import (
     training_limit,
 )
 from forecasting.forecasters.validation import Validation
+from forecasting.models.heads import head_of, heads_where
 from forecasting.models.network import Network, build_network
 from forecasting.models.random import Draws
 from forecasting.processes import Progress
@@ -82,8 +83,8 @@ class RecurrentForecaster:
         index = training_index(resolved, self.task, arrays, until, inner)
         if not len(index):
             raise InputError(_too_short_for_all(resolved, self.task, arrays, until, inner))
-        if resolved.head == "negative_binomial":
-            require_counts(arrays, until)
+        if head_of(resolved.head).of_counts:
+            require_counts(arrays, until, resolved.head)
         encoding = fit_encoding(arrays, until, resolved.transform or "none")
         shape = shape_of(resolved, self.task, encoding)
         limit = training_limit(arrays, until, inner)
@@ -171,10 +172,10 @@ class RecurrentForecaster:
         for a head that cannot be drawn from.
         """
         resolved = self._fitted()[0]
-        if resolved.way == "direct" and resolved.head in ("point", "quantiles"):
+        if resolved.way == "direct" and not head_of(resolved.head).has_density:
             raise InputError(
                 f"paths need steps that can be drawn, got head {resolved.head!r} with strategy direct in {self.name}: set head "
-                "to normal, student_t or negative_binomial, strategy to recursive, or decoder to autoregressive"
+                f"to {heads_where(lambda head: head.has_density)}, strategy to recursive, or decoder to autoregressive"
             )
         paths = np.full((len(origins), self.task.horizon, n_paths), np.nan)
         usable = arrays.n_observed(origins) >= (resolved.min_history or 0)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from forecasting.models.cells import State
+from forecasting.models.cell import State
 from forecasting.models.network import Network
 from forecasting.models.random import Draws
 from forecasting.windows.gather import Windows, gather
@@ -97,12 +97,7 @@ class Forecasting:
 
 
 def _repeated(states: list[State], n: int) -> list[State]:
-    return [
-        (s[0].repeat_interleave(n, 1), s[1].repeat_interleave(n, 1))
-        if isinstance(s, tuple)
-        else s.repeat_interleave(n, 1)
-        for s in states
-    ]
+    return [tuple(part.repeat_interleave(n, 0) for part in state) for state in states]
 
 
 def _quantiles_of(y_BHN: Tensor, levels: tuple[float, ...]) -> Tensor:

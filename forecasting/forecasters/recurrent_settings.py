@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from forecasting.errors import InputError, unknown
 from forecasting.forecasters.refusals import require_possible
+from forecasting.models.cell import FORGET_GATES
 from forecasting.models.cells import cell_of
 from forecasting.models.decoders.autoregressive import SAMPLING_SCHEDULES
 from forecasting.models.encodings import ENCODINGS
@@ -18,12 +19,21 @@ from forecasting.windows.scalers import require_scaler
 from forecasting.windows.transforms import transform_of
 
 _CHOICES = {
+    "forget_gate": FORGET_GATES,
     "strategy": ("direct", "recursive"),
     "decoder": ("parallel", "autoregressive"),
     "static": ("steps", "state"),
     "sampling_schedule": tuple(SAMPLING_SCHEDULES),
 }
-_LEAST = {"context_length": 1, "hidden_size": 1, "n_layers": 1, "n_paths": 2, "min_history": 0, "n_seeds": 1}
+_LEAST = {
+    "context_length": 1,
+    "hidden_size": 1,
+    "recurrent_blocks": 1,
+    "n_layers": 1,
+    "n_paths": 2,
+    "min_history": 0,
+    "n_seeds": 1,
+}
 
 
 @dataclass(frozen=True)
@@ -50,10 +60,11 @@ class EncodingSettings:
 class RecurrentSettings:
     """One network. context_length in steps; hidden_size per layer; min_history in observed values before an origin.
 
-    `scheduled_sampling` is the probability, at the end of training, that an autoregressive decoder reads its own draw;
-    `n_paths` sample paths make the quantiles where steps are drawn one by one. `n_seeds` networks, or as many for each of
-    `context_lengths`, are combined by the median; `calibrate` moves their quantiles by what they missed on inner cutoffs.
-    `transform` null: log1p where no y is below 0.
+    `forget_gate` (sigmoid or exp) and `recurrent_blocks`, into which the units of a layer are divided so that a unit hears
+    those of its own block, are options of a cell that has them (slstm). `scheduled_sampling` is the probability, at the end
+    of training, that an autoregressive decoder reads its own draw; `n_paths` sample paths make the quantiles where steps
+    are drawn one by one. `n_seeds` networks, or as many for each of `context_lengths`, are combined by the median;
+    `calibrate` moves their quantiles by what they missed on inner cutoffs. `transform` null: log1p where no y is below 0.
     """
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012 - read by pydantic where the config file is parsed
@@ -61,6 +72,8 @@ class RecurrentSettings:
     name: str
     kind: Literal["recurrent"] = "recurrent"
     cell: str = "gru"
+    forget_gate: str = "sigmoid"
+    recurrent_blocks: int = 1
     topology: str = "encoder_decoder"
     strategy: str | None = None
     decoder: str = "parallel"

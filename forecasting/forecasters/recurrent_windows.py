@@ -7,15 +7,17 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from forecasting.errors import InputError
 from forecasting.forecasters.encoding import Encoding, last_rows
 from forecasting.forecasters.protocol import Task
 from forecasting.forecasters.recurrent_settings import RecurrentSettings
 from forecasting.forecasters.validation import naive_errors
-from forecasting.models.cells import Recurrence
+from forecasting.models.cell import CellOptions
+from forecasting.models.heads import head_of
 from forecasting.models.network import Network, Taught
+from forecasting.models.recurrence import Recurrence
 from forecasting.models.shape import NetworkShape
 from forecasting.models.topologies import topology_of
 from forecasting.series.arrays import FloatArray, IntArray, Origins, SeriesArrays
@@ -126,8 +128,7 @@ def probe_of(network: Network, step: TrainingStep) -> Probe | None:
     encoder = encoder_of(network)
     if encoder is None:
         return None
-    layers = [layer for layer in encoder.layers if isinstance(layer, nn.RNNBase)]  # those that read forward in time
-    return Probe(network, layers, step.probe_loss(_PROBE_WINDOWS), network.shape.segment_length or 1)
+    return Probe(network, encoder.forward_layers, step.probe_loss(_PROBE_WINDOWS), network.shape.segment_length or 1)
 
 
 def encoder_of(network: Network) -> Recurrence | None:
@@ -194,7 +195,7 @@ def _panel_scale(resolved: RecurrentSettings, encoding: Encoding) -> tuple[float
     if resolved.scaling != PANEL:
         return 0.0, 1.0
     mean, spread = encoding.target.mean[0], encoding.target.spread[0]
-    return (0.0, mean or 1.0) if resolved.head == "negative_binomial" else (mean, spread)
+    return (0.0, mean or 1.0) if head_of(resolved.head).of_counts else (mean, spread)
 
 
 def shape_of(resolved: RecurrentSettings, task: Task, encoding: Encoding) -> NetworkShape:
@@ -214,6 +215,7 @@ def shape_of(resolved: RecurrentSettings, task: Task, encoding: Encoding) -> Net
         dropout=resolved.dropout,
         quantile_levels=task.quantile_levels,
         head=resolved.head,
+        cell_options=CellOptions(resolved.forget_gate, resolved.recurrent_blocks),
         context_length=resolved.context_length or 1,
         residual_layers=resolved.residual_layers,
         bidirectional=resolved.bidirectional,

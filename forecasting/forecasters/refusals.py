@@ -1,10 +1,13 @@
 """Settings of a network that cannot go together, each with its reason and the way out: one row per rule."""
 
 from collections.abc import Callable
+from dataclasses import fields
 from typing import TYPE_CHECKING, NamedTuple
 
 from forecasting.errors import InputError
-from forecasting.models.heads import head_of
+from forecasting.models.cell import USUAL_OPTIONS, CellOptions
+from forecasting.models.cells import CELLS, cell_of
+from forecasting.models.heads import head_of, heads_where
 from forecasting.models.topologies import topology_of
 from forecasting.windows.scalers import PANEL
 from forecasting.windows.transforms import transform_of
@@ -24,6 +27,18 @@ class Refusal(NamedTuple):
 
 def _draws_steps(s: "RecurrentSettings") -> bool:
     return s.way != "direct"
+
+
+def _option_of_cell(key: str) -> Refusal:
+    """An option of a cell is set, and the cell does not read it."""
+    usual = getattr(USUAL_OPTIONS, key)
+    offering = [name for name, cell in CELLS.items() if key in cell.options]
+    return Refusal(
+        lambda s: getattr(s, key) != usual and key not in cell_of(s.cell).options,
+        f"{key} is an option of cell {' or '.join(offering)}",
+        (key, "cell"),
+        f"set {key} to {usual} or cell to {' or '.join(offering)}",
+    )
 
 
 REFUSALS: dict[str, Refusal] = {
@@ -85,7 +100,14 @@ REFUSALS: dict[str, Refusal] = {
         lambda s: _draws_steps(s) and not head_of(s.head).is_random,
         "steps that are read again must be drawn, for a mean that is fed back gives intervals that do not widen",
         ("head", "strategy", "decoder"),
-        "set head to quantiles, normal, student_t or negative_binomial, or strategy to direct",
+        f"set head to {heads_where(lambda head: head.is_random)}, or strategy to direct",
+    ),
+    **{f"{option.name}_of_cell": _option_of_cell(option.name) for option in fields(CellOptions)},
+    "blocks_share_the_units": Refusal(
+        lambda s: s.hidden_size is not None and s.hidden_size % s.recurrent_blocks != 0,
+        "blocks of a recurrent matrix have as many units each",
+        ("hidden_size", "recurrent_blocks"),
+        "set hidden_size to a multiple of recurrent_blocks",
     ),
     "static_state": Refusal(
         lambda s: s.static == "state" and not topology_of(s.topology).reads_window,
@@ -95,14 +117,15 @@ REFUSALS: dict[str, Refusal] = {
     ),
     "counts_without_shift": Refusal(
         lambda s: (
-            s.head == "negative_binomial"
+            head_of(s.head).of_counts
             and (
                 s.transform not in (None, "none")
                 or s.scaling not in (None, "mean_abs", PANEL, "none")
                 or s.residual not in (None, "none")
             )
         ),
-        "head negative_binomial needs counts, which a transform, a shift or a base that is added would break",
+        f"head {heads_where(lambda head: head.of_counts)} needs counts, which a transform, a shift or a base that is added "
+        "would break",
         ("transform", "scaling", "residual"),
         "set transform to none, scaling to mean_abs, panel or none, and residual to none",
     ),

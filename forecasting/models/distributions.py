@@ -1,21 +1,24 @@
 """What a forecast step is: a distribution over its value, in the scaled units of the window.
 
 Comes in: parameters of every step, each (..., H). Goes out: mean, median, quantiles at any levels, samples; the log
-probability of an outcome where the distribution has a density. Heads make them from a network's raw numbers.
-Axes: ... leading, H horizon, Q quantile levels of the head, X levels asked for or samples drawn.
+probability of an outcome where the distribution has a density; the same distribution in another unit. Heads make them
+from a network's raw numbers. Axes: ... leading, H horizon, Q quantile levels of the head, X levels asked for or samples drawn.
 """
 
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from forecasting.models.counts import gamma_poisson, negative_binomial_quantile
 from forecasting.models.student import student_quantile
 
+_SMALLEST_SCALE = 1e-4  # in units of the window: keeps a likelihood bounded
 Uniform = Callable[[int], Tensor]  # of a round: numbers in (0, 1), others in each round; (..., H, X)
 
 
@@ -33,6 +36,10 @@ class Distribution(ABC):
     @abstractmethod
     def median(self) -> Tensor:
         """(..., H)."""
+
+    @abstractmethod
+    def standardised(self, shift: Tensor, scale: Tensor) -> Self:
+        """Of (value - shift) / scale; both (), scale above 0. TypeError where the values are counts, which have no other unit."""
 
     def quantiles(self, levels: tuple[float, ...]) -> Tensor:
         """Ascending quantiles at `levels`; (..., H, X)."""
@@ -66,6 +73,9 @@ class Point(Distribution):
 
     def quantile(self, level: Tensor) -> Tensor:
         return self.location[..., None] + torch.zeros_like(level)
+
+    def standardised(self, shift: Tensor, scale: Tensor) -> Self:
+        return replace(self, location=(self.location - shift) / scale)
 
 
 @dataclass(frozen=True)
@@ -101,10 +111,13 @@ class Quantiles(Distribution):
         value: Tensor = self.values.gather(-1, piece) + slope.gather(-1, piece) * (score - low)
         return value
 
+    def standardised(self, shift: Tensor, scale: Tensor) -> Self:
+        return replace(self, values=(self.values - shift) / scale)
+
 
 @dataclass(frozen=True)
-class Normal(Density):
-    """Gauss: location and standard deviation."""
+class LocationScale(Density):
+    """One shape around a location that is both mean and median, `scale` wide."""
 
     location: Tensor
     scale: Tensor
@@ -114,6 +127,19 @@ class Normal(Density):
 
     def median(self) -> Tensor:
         return self.location
+
+    def standardised(self, shift: Tensor, scale: Tensor) -> Self:
+        return replace(self, location=(self.location - shift) / scale, scale=self.scale / scale)
+
+
+def positive_scale(raw: Tensor) -> Tensor:
+    """A scale above 0 from any number."""
+    return functional.softplus(raw) + _SMALLEST_SCALE
+
+
+@dataclass(frozen=True)
+class Normal(LocationScale):
+    """Gauss: location and standard deviation."""
 
     def quantile(self, level: Tensor) -> Tensor:
         away: Tensor = self.scale[..., None] * torch.special.ndtri(level)
@@ -124,18 +150,10 @@ class Normal(Density):
 
 
 @dataclass(frozen=True)
-class StudentT(Density):
+class StudentT(LocationScale):
     """Student's t around a location, `freedom` (above 2, so that the variance exists) degrees of freedom."""
 
-    location: Tensor
-    scale: Tensor
     freedom: Tensor
-
-    def mean(self) -> Tensor:
-        return self.location
-
-    def median(self) -> Tensor:
-        return self.location
 
     def quantile(self, level: Tensor) -> Tensor:
         return self.location[..., None] + self.scale[..., None] * student_quantile(level, self.freedom[..., None])
@@ -179,6 +197,9 @@ class NegativeBinomial(Density):
 
     def sample(self, uniform: Uniform) -> Tensor:
         return gamma_poisson(self._count[..., None], self.shape[..., None], uniform) / self.spread[..., None]
+
+    def standardised(self, shift: Tensor, scale: Tensor) -> Self:
+        raise TypeError(f"counts cannot be moved, got a shift of {shift} and a scale of {scale}")
 
     def log_prob(self, z: Tensor) -> Tensor:
         y, m, r = (z * self.spread).round().clamp(min=0), self._count, self.shape

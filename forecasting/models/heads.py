@@ -8,10 +8,18 @@ from torch import Tensor
 from torch.nn import functional
 
 from forecasting.errors import unknown
-from forecasting.models.distributions import Distribution, NegativeBinomial, Normal, Point, Quantiles, StudentT
+from forecasting.models.distributions import (
+    Distribution,
+    NegativeBinomial,
+    Normal,
+    Point,
+    Quantiles,
+    StudentT,
+    positive_scale,
+)
+from forecasting.models.laplace import laplace
 
 Levels = tuple[float, ...]
-_FLOOR = 1e-4  # of a scale, in units of the window: keeps a likelihood bounded
 
 
 class Head(NamedTuple):
@@ -22,6 +30,7 @@ class Head(NamedTuple):
     has_density: bool  # can be fitted by its likelihood
     is_random: bool  # samples differ, so that paths can be drawn from it
     description: str
+    of_counts: bool = False  # its values are counts of y, which nothing may shift
 
 
 def _point(raw: Tensor, spread: Tensor, levels: Levels) -> Distribution:
@@ -41,12 +50,13 @@ def _quantiles(raw: Tensor, spread: Tensor, levels: Levels) -> Distribution:
 
 
 def _normal(raw: Tensor, spread: Tensor, levels: Levels) -> Distribution:
-    return Normal(raw[..., 0], functional.softplus(raw[..., 1]) + _FLOOR)
+    return Normal(raw[..., 0], positive_scale(raw[..., 1]))
 
 
 def _student_t(raw: Tensor, spread: Tensor, levels: Levels) -> Distribution:
-    scale = functional.softplus(raw[..., 1]) + _FLOOR
-    return StudentT(raw[..., 0], scale, 2.01 + functional.softplus(raw[..., 2] + 2))  # starts near 4 degrees of freedom
+    return StudentT(
+        raw[..., 0], positive_scale(raw[..., 1]), 2.01 + functional.softplus(raw[..., 2] + 2)
+    )  # starts near 4 degrees of freedom
 
 
 def _negative_binomial(raw: Tensor, spread: Tensor, levels: Levels) -> Distribution:
@@ -61,12 +71,14 @@ HEADS: dict[str, Head] = {
     "quantiles": Head(_quantiles, len, False, True, "quantiles that cannot cross, without any assumed distribution"),
     "normal": Head(_normal, lambda _: 2, True, True, "Gauss: location and standard deviation, by likelihood"),
     "student_t": Head(_student_t, lambda _: 3, True, True, "like normal with heavy tails: outliers pull less"),
+    "laplace": Head(laplace, lambda _: 2, True, True, "like normal with a peak and heavier tails: absolute errors"),
     "negative_binomial": Head(
         _negative_binomial,
         lambda _: 2,
         True,
         True,
         "counts, by likelihood; nothing is added to its scale",
+        of_counts=True,
     ),
 }
 
@@ -76,3 +88,9 @@ def head_of(name: str) -> Head:
     if name not in HEADS:
         raise unknown("head", name, list(HEADS), "head of the forecaster")
     return HEADS[name]
+
+
+def heads_where(holds: Callable[[Head], bool]) -> str:
+    """The names of such heads, as a message lists them: "a, b or c"."""
+    *most, last = [name for name, head in HEADS.items() if holds(head)]
+    return f"{', '.join(most)} or {last}" if most else last

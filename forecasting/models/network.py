@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from forecasting.models.cells import State
+from forecasting.models.cell import State
 from forecasting.models.distributions import Distribution
 from forecasting.models.heads import head_of
 from forecasting.models.reversible import ReversibleAffine

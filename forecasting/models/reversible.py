@@ -5,12 +5,10 @@ share, and the forecast is moved and normalised back by the same numbers. gamma 
 quantiles keep their order; log_gamma and beta start at 0, where nothing is moved.
 """
 
-from dataclasses import replace
-
 import torch
 from torch import Tensor, nn
 
-from forecasting.models.distributions import Distribution, Normal, Point, Quantiles, StudentT
+from forecasting.models.distributions import Distribution
 
 
 class ReversibleAffine(nn.Module):
@@ -29,13 +27,4 @@ class ReversibleAffine(nn.Module):
 
     def undone(self, moved: Distribution) -> Distribution:
         """The distribution of z where that of gamma z + beta is `moved`; of the same kind."""
-        gamma = self.log_gamma.exp()
-        match moved:
-            case Point() | Normal() | StudentT():
-                location = (moved.location - self.beta) / gamma
-                if isinstance(moved, Point):
-                    return replace(moved, location=location)
-                return replace(moved, location=location, scale=moved.scale / gamma)
-            case Quantiles():
-                return replace(moved, values=(moved.values - self.beta) / gamma)
-        raise TypeError(f"{type(moved).__name__} cannot be moved")
+        return moved.standardised(self.beta, self.log_gamma.exp())

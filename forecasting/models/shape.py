@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from forecasting.models.cells import State
+from forecasting.models.cell import USUAL_OPTIONS, CellOptions, State
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,7 @@ class NetworkShape:
     dropout: float
     quantile_levels: tuple[float, ...]
     head: str = "quantiles"
+    cell_options: CellOptions = USUAL_OPTIONS
     context_length: int = 1  # T, read by the mlp alone
     residual_layers: bool = False
     bidirectional: bool = False

@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from forecasting.models.cells import State, cell_of
+from forecasting.models.cell import State
+from forecasting.models.cells import cell_of
 from forecasting.models.shape import NetworkShape
 
 _EMBEDDING_SIZE = 8
@@ -24,19 +25,18 @@ def make_embedding(n: int, size: int) -> nn.Embedding:
 
 
 class FirstStates(nn.Module):
-    """From a vector per layer, (B, S), to the state that each layer starts from: linear, with tanh where it is h."""
+    """From a vector per layer, (B, S), to the state that each layer starts from, by a linear map per part that is learnt."""
 
     def __init__(self, n_inputs: int, shape: NetworkShape) -> None:
         super().__init__()
-        D, layers = shape.hidden_size, shape.n_layers
-        self.hidden = nn.ModuleList(nn.Linear(n_inputs, D) for _ in range(layers))
-        has_memory = cell_of(shape.cell).has_memory
-        self.memory = nn.ModuleList(nn.Linear(n_inputs, D) for _ in range(layers if has_memory else 0))
+        cell = cell_of(shape.cell)
+        self.learned, self.started = cell.learned, cell.started
+        for part in self.learned:
+            self.add_module(part, nn.ModuleList(nn.Linear(n_inputs, shape.hidden_size) for _ in range(shape.n_layers)))
 
     def forward(self, vectors: list[Tensor]) -> list[State]:
-        """One state per layer, each (1, B, D)."""
-        hidden = [torch.tanh(linear(v))[None] for linear, v in zip(self.hidden, vectors, strict=True)]
-        if not len(self.memory):
-            return [*hidden]
-        memory = [linear(v)[None] for linear, v in zip(self.memory, vectors, strict=True)]
-        return list(zip(hidden, memory, strict=True))
+        """One state per layer."""
+        mapped = [
+            [self.get_submodule(f"{part}.{n}")(vector) for n, vector in enumerate(vectors)] for part in self.learned
+        ]
+        return [self.started(given) for given in zip(*mapped, strict=True)]

@@ -4,25 +4,21 @@ Comes in: a network's recurrent layers and the loss of a fixed batch of windows,
 Goes out: the profile |dL/dh_t| over the lag from each window's last step, mean over the batch, relative to its largest
 value; from it the effective memory. Vanishing and exploding profiles: Bengio et al. 1994, Pascanu et al. 2013.
 
-A fused kernel hides its states, so for the probe alone each layer runs step by step. Axes: B windows, T steps, D hidden.
+A fused kernel hides its states, so for the probe alone each layer runs step by step, whatever its cell. Axes: B windows,
+T steps, D hidden.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
-SMALLEST_SHARE = 0.01  # of the profile's largest value: what lies below is taken as forgotten
+from forecasting.models.cell import CellLayer, State, by_steps
 
-_KERNELS: dict[str, Callable[..., Any]] = {
-    "RNN_TANH": torch.rnn_tanh,
-    "RNN_RELU": torch.rnn_relu,
-    "LSTM": torch.lstm,
-    "GRU": torch.gru,
-}
+SMALLEST_SHARE = 0.01  # of the profile's largest value: what lies below is taken as forgotten
 
 
 class Probe:
@@ -31,7 +27,9 @@ class Probe:
     `stride` is how many steps of the series one recurrent step reads. Nothing of the network or its random state is changed.
     """
 
-    def __init__(self, network: nn.Module, layers: Sequence[nn.RNNBase], loss: Callable[[], Tensor], stride: int = 1):
+    def __init__(
+        self, network: nn.Module, layers: Sequence[CellLayer], loss: Callable[[], Tensor], stride: int = 1
+    ) -> None:
         self.network, self.layers, self.loss, self.stride = network, layers, loss, stride
 
     def row(self, step: int) -> dict[str, Any]:
@@ -49,18 +47,18 @@ class Probe:
         was_training = self.network.training
         device = next(self.network.parameters()).device
         self.network.eval()
-        for layer in self.layers:
-            layer.train()  # cuDNN has no backward pass in evaluation; dropout lies outside the layers
+        for module in _modules(self.layers):
+            module.train()  # cuDNN has no backward pass in evaluation; dropout lies outside the layers
         random = [device] if device.type == "cuda" else []
         with torch.random.fork_rng(random), torch.enable_grad(), stepwise(self.layers) as states:
             loss = self.loss()
-            flat = [h_1BD for layer in states for h_1BD in layer]
+            flat = [h_BD for layer in states for h_BD in layer]
             gradients = torch.autograd.grad(loss, flat, allow_unused=True) if flat else ()
         self.network.train(was_training)
         if not gradients:
             return []
         moved = [torch.zeros_like(h) if g is None else g for g, h in zip(gradients, flat, strict=True)]
-        per_layer = torch.cat(moved).reshape(len(self.layers), -1, *moved[0].shape[1:])  # (layers, T, B, D)
+        per_layer = torch.stack(moved).reshape(len(self.layers), -1, *moved[0].shape)  # (layers, T, B, D)
         return _by_lag(per_layer.double().square().sum((0, 3)).sqrt())
 
 
@@ -83,28 +81,31 @@ def _by_lag(norm_TB: Tensor) -> list[float]:
 
 
 @contextmanager
-def stepwise(layers: Sequence[nn.RNNBase]) -> Iterator[list[list[Tensor]]]:
-    """Inside, each of the layers (one direction, batch first) runs step by step and leaves its states, each (1, B, D)."""
+def stepwise(layers: Sequence[CellLayer]) -> Iterator[list[list[Tensor]]]:
+    """Inside, each of the layers (one direction) runs step by step and leaves its hidden states, each (B, D)."""
     states: list[list[Tensor]] = [[] for _ in layers]
-    for layer, seen in zip(layers, states, strict=True):
-        layer.forward = partial(_steps, layer, seen)  # hides the method of the class
+    modules = _modules(layers)
+    for layer, module, seen in zip(layers, modules, states, strict=True):
+        module.forward = partial(_steps, layer, seen)  # hides the method of the class
     try:
         yield states
     finally:
-        for layer in layers:
-            del layer.forward
+        for module in modules:
+            del module.forward
 
 
-def _steps(layer: nn.RNNBase, seen: list[Tensor], inputs_BTF: Tensor, state: Any = None) -> tuple[Tensor, Any]:
-    """What the layer's forward gives, by its own kernel on one step at a time."""
-    kernel, weights = _KERNELS[layer.mode], list(layer.all_weights[0])
-    if state is None:
-        zero = inputs_BTF.new_zeros(1, len(inputs_BTF), layer.hidden_size)
-        state = (zero, zero) if layer.mode == "LSTM" else zero
-    steps = []
-    for input_B1F in torch.split(inputs_BTF, 1, dim=1):
-        _, *after = kernel(input_B1F, state, weights, layer.bias, 1, 0.0, True, False, True)
-        state = tuple(after) if layer.mode == "LSTM" else after[0]
+def _steps(
+    layer: CellLayer, seen: list[Tensor], inputs_BTF: Tensor, state: State | None = None
+) -> tuple[Tensor, State]:
+    """What the layer's forward gives."""
+
+    def step(input_BF: Tensor, before: State) -> State:
+        after = layer.step(input_BF, before)
         seen.append(after[0])
-        steps.append(after[0][0])
-    return torch.stack(steps, dim=1), state
+        return after
+
+    return by_steps(step, inputs_BTF, layer.first_state(inputs_BTF) if state is None else state)
+
+
+def _modules(layers: Sequence[CellLayer]) -> list[nn.Module]:
+    return cast(list[nn.Module], list(layers))

@@ -17,6 +17,9 @@ import torch
 from torch import nn
 
 from forecasting.errors import DivergedError
+from forecasting.models.cell import USUAL_OPTIONS
+from forecasting.models.cells import cell_of
+from forecasting.models.recurrence import Recurrence
 from forecasting.training.devices import exact, seeded
 from forecasting.training.loop import train
 from forecasting.training.probe import Probe
@@ -49,12 +52,9 @@ def vanishing(cell: str, max_steps: int = SETTINGS.max_steps or 1, seed: int = 1
 def exploding(clip_norm: float | None, max_steps: int = 1500, seed: int = 1) -> Outcome:
     """The same problem for a relu recurrence whose states, and gradients, grow by a fifth with every step."""
     torch.manual_seed(seed)
-    layer = nn.RNN(2, HIDDEN, nonlinearity="relu", batch_first=True)
+    layer = cell_of("rnn_relu").make(2, HIDDEN, USUAL_OPTIONS)
     with torch.no_grad():
-        nn.init.xavier_uniform_(layer.weight_ih_l0)
         layer.weight_hh_l0.copy_(1.2 * torch.eye(HIDDEN))
-        layer.bias_ih_l0.zero_()
-        layer.bias_hh_l0.zero_()
     settings = TrainingSettings(
         max_steps=max_steps,
         batch_size=BATCH,
@@ -67,14 +67,15 @@ def exploding(clip_norm: float | None, max_steps: int = 1500, seed: int = 1) -> 
     return fitted("no clipping" if clip_norm is None else f"clipped at {clip_norm:g}", adding_of(layer), settings)
 
 
-def adding_of(layer: nn.RNNBase) -> Adding:
+def adding_of(layer: nn.Module) -> Adding:
     """The adding problem for a layer as it is."""
     return Adding(layer, HIDDEN, LENGTH, BATCH, seed=1)
 
 
 def fitted(name: str, problem: Adding, settings: TrainingSettings) -> Outcome:
     """Train; a fit that diverges is an outcome too."""
-    layers = [layer for layer in problem.encoder.modules() if isinstance(layer, nn.RNNBase)]
+    encoder = problem.encoder
+    layers = encoder.forward_layers if isinstance(encoder, Recurrence) else [encoder]
     batch = problem.sequences(32, torch.Generator().manual_seed(7))
     began = time.perf_counter()
     with exact(CPU), seeded(1, CPU):

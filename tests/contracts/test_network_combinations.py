@@ -112,6 +112,17 @@ def test_a_combination_that_cannot_be_is_refused_with_its_reason_and_a_way_out(c
         ({"topology": "one_to_many", "residual": "last_value"}, "without history"),
         ({"topology": "one_to_many", "scaling": "standard"}, "without history"),
         ({"scaling": "panel", "transform": "difference"}, "not those of its differences"),
+        (
+            {"cell": "gru", "forget_gate": "exp"},
+            "forget_gate is an option of cell slstm, got .*: set forget_gate to sigmoid",
+        ),
+        ({"cell": "lstm", "recurrent_blocks": 2}, "recurrent_blocks is an option of cell slstm"),
+        (
+            {"cell": "slstm", "recurrent_blocks": 5, "hidden_size": 32},
+            "set hidden_size to a multiple of recurrent_blocks",
+        ),
+        ({"cell": "slstm", "forget_gate": "relu"}, "forget_gate must be one of exp, sigmoid, got 'relu'"),
+        ({"cell": "slstm", "recurrent_blocks": 0}, "recurrent_blocks must be at least 1, got 0"),
     ],
     ids=str,
 )

@@ -21,6 +21,10 @@ def resolved(length: int, horizon: int, season: int, n_series: int = 3, y=np.ara
     return resolve_settings(settings, Task(horizon, LEVELS, season), arrays, last_origins(arrays))
 
 
+def test_a_hidden_size_that_adapts_has_as_many_units_in_each_block():
+    assert resolved(96, 6, 12, cell="slstm", recurrent_blocks=5).hidden_size == 35
+
+
 def firm(length: int) -> np.ndarray:
     """A season of 12 that repeats to the digit, high above 0."""
     return 100 + np.tile(np.arange(12.0), length // 12 + 1)[:length]

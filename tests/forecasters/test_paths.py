@@ -78,7 +78,9 @@ def test_steps_of_a_recursive_path_go_together_those_of_a_direct_one_are_drawn_e
 def test_a_direct_network_without_a_distribution_says_what_to_set(head):
     arrays = waves()
     forecaster = fitted(arrays, 2, topology="many_to_one", head=head)
-    with pytest.raises(InputError, match="set head to normal, student_t or negative_binomial, strategy to recursive"):
+    with pytest.raises(
+        InputError, match="set head to normal, student_t, laplace or negative_binomial, strategy to recursive"
+    ):
         forecaster.sample_paths(arrays, last_origins(arrays), 5, no_progress)
 
 

@@ -5,28 +5,38 @@ import torch
 from torch import Tensor
 
 from forecasting.errors import InputError
-from forecasting.models.cells import CELLS, Recurrence, cell_of
+from forecasting.models.cells import CELLS, cell_of
+from forecasting.models.recurrence import Recurrence
+from tests.models.equations import EQUATIONS, by_equation
+
+N_GATES = {"rnn": 1, "rnn_relu": 1, "lstm": 4, "gru": 3, "slstm": 4}
+N_BIASES = {"slstm": 1}  # of each gate; torch's kernels have one for the input and one for h
 
 
-def by_equation(cell: str, layer: torch.nn.Module, inputs_BTF: Tensor) -> Tensor:
-    """The hidden states written out step by step; (B, T, D)."""
-    w_x, w_h, b_x, b_h = (getattr(layer, f"{n}_l0") for n in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"))
-    h = torch.zeros(len(inputs_BTF), w_h.shape[1])
-    c, states = torch.zeros_like(h), []
-    for x in inputs_BTF.unbind(1):
-        from_x, from_h = x @ w_x.T + b_x, h @ w_h.T + b_h
-        if cell in ("rnn", "rnn_relu"):
-            h = (torch.relu if cell == "rnn_relu" else torch.tanh)(from_x + from_h)
-        elif cell == "lstm":
-            i, f, g, o = (from_x + from_h).chunk(4, 1)
-            c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
-            h = torch.sigmoid(o) * torch.tanh(c)
-        else:
-            (xr, xz, xn), (hr, hz, hn) = from_x.chunk(3, 1), from_h.chunk(3, 1)
-            r, z = torch.sigmoid(xr + hr), torch.sigmoid(xz + hz)
-            h = (1 - z) * torch.tanh(xn + r * hn) + z * h
-        states.append(h)
-    return torch.stack(states, 1)
+def test_every_cell_has_its_equation_written_out():
+    assert EQUATIONS.keys() == CELLS.keys() == N_GATES.keys()
+
+
+@pytest.mark.parametrize("cell", sorted(CELLS))
+def test_a_step_is_what_the_whole_window_gives_at_that_step_for_every_part_of_the_state(cell):
+    torch.manual_seed(1)
+    layer, inputs = Recurrence(cell, 3, 4, 1, 0.0).forward_layers[0], torch.randn(2, 6, 3)
+    state = layer.first_state(inputs)
+    assert all(part.shape == (2, 4) for part in state)
+    for t in range(6):
+        state = layer.step(inputs[:, t], state)
+        hidden, after = layer(inputs[:, : t + 1])
+        torch.testing.assert_close(state[0], hidden[:, -1], atol=1e-6, rtol=0)
+        torch.testing.assert_close(state, after, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("cell", sorted(CELLS))
+def test_a_state_can_be_started_from_as_many_vectors_as_the_cell_learns(cell):
+    row, layer = CELLS[cell], Recurrence(cell, 3, 4, 1, 0.0).forward_layers[0]
+    started = row.started(tuple(torch.randn(2, 4) for _ in row.learned))
+    usual = layer.first_state(torch.randn(2, 3))
+    assert [part.shape for part in started] == [part.shape for part in usual]
+    assert torch.isfinite(layer.step(torch.randn(2, 3), started)[0]).all()
 
 
 @pytest.mark.parametrize("cell", sorted(CELLS))
@@ -45,7 +55,7 @@ def test_a_cell_computes_its_equation(cell):
 def test_the_number_of_weights_is_that_of_the_gates_and_not_of_the_steps(cell):
     F, D = 3, 5
     stack = Recurrence(cell, F, D, 1, 0.0)
-    expected = CELLS[cell].n_gates * (F * D + D * D + 2 * D)
+    expected = N_GATES[cell] * (F * D + D * D + N_BIASES.get(cell, 2) * D)
     assert sum(p.numel() for p in stack.parameters()) == expected
     assert [stack(torch.zeros(1, T, F))[-1].shape for T in (1, 50)] == [(1, 1, D), (1, 50, D)]
 
@@ -59,7 +69,7 @@ def test_the_forget_gate_of_the_lstm_starts_open_and_recurrent_weights_are_ortho
 
 
 def test_an_unknown_cell_is_refused_with_the_known_ones():
-    with pytest.raises(InputError, match="cell must be one of gru, lstm, rnn, rnn_relu, got 'qrnn'"):
+    with pytest.raises(InputError, match="cell must be one of gru, lstm, rnn, rnn_relu, slstm, got 'qrnn'"):
         cell_of("qrnn")
 
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from forecasting.errors import InputError
 from forecasting.models.distributions import Density, NegativeBinomial, Normal, Quantiles, StudentT
 from forecasting.models.heads import HEADS, head_of
+from forecasting.models.laplace import Laplace
 
 LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
 FAR = torch.tensor([1e-4, 0.01, 0.1, 0.4999, 0.5, 0.6, 0.9, 0.975, 0.9999], dtype=torch.float64)
@@ -43,6 +44,39 @@ def test_students_t_is_scipys(freedom):
     np.testing.assert_allclose(ours.quantile(FAR)[0, 1:-1], theirs.ppf(FAR.numpy())[1:-1], rtol=1e-7)
     np.testing.assert_allclose(ours.quantile(FAR)[0], theirs.ppf(FAR.numpy()), rtol=2e-3)
     np.testing.assert_allclose(ours.log_prob(full([9.0])), theirs.logpdf(9.0), rtol=1e-9)
+
+
+def test_the_laplace_distribution_is_scipys():
+    ours = Laplace(full([1.0, -2.0]), full([0.5, 3.0]))
+    theirs = scipy.stats.laplace([1.0, -2.0], [0.5, 3.0])
+    np.testing.assert_allclose(ours.quantile(FAR), np.array([theirs.ppf(float(u)) for u in FAR]).T, rtol=1e-12)
+    np.testing.assert_allclose(ours.log_prob(full([0.3, 4.0])), theirs.logpdf([0.3, 4.0]), rtol=1e-12)
+    np.testing.assert_allclose(ours.mean(), theirs.mean())
+    np.testing.assert_allclose(ours.median(), theirs.median())
+
+
+def test_drawn_values_of_the_laplace_distribution_have_it():
+    drawn = Laplace(full([1.0]), full([2.0])).sample(uniforms((1, 20_000)))[0]
+    assert scipy.stats.kstest(drawn.numpy(), "laplace", args=(1.0, 2.0)).pvalue > 0.01
+
+
+@pytest.mark.parametrize("head", sorted(name for name, row in HEADS.items() if not row.of_counts))
+def test_in_another_unit_every_quantile_is_moved_and_the_density_is_still_one(head):
+    torch.manual_seed(1)
+    forecast = made(head, torch.randn(3, HEADS[head].n_parameters(LEVELS), dtype=torch.float64))
+    shift, scale = full([0.7])[0], full([2.5])[0]
+    moved = forecast.standardised(shift, scale)
+    assert type(moved) is type(forecast)
+    for statistic in (
+        lambda d: d.mean(),
+        lambda d: d.median(),
+        lambda d: d.quantile(FAR),
+        lambda d: d.quantiles(LEVELS),
+    ):
+        torch.testing.assert_close(statistic(moved), (statistic(forecast) - shift) / scale)
+    if isinstance(forecast, Density):
+        z = full([0.1, -3.0, 2.0])
+        torch.testing.assert_close(moved.log_prob((z - shift) / scale), forecast.log_prob(z) + scale.log())
 
 
 @pytest.mark.parametrize(
@@ -108,5 +142,7 @@ def test_the_gradient_of_a_likelihood_is_finite_far_out(head):
 
 
 def test_an_unknown_head_is_refused_with_the_known_ones():
-    with pytest.raises(InputError, match=r"head must be one of negative_binomial, normal, point, .*, got 'gauss'"):
+    with pytest.raises(
+        InputError, match=r"head must be one of laplace, negative_binomial, normal, point, .*, got 'gauss'"
+    ):
         head_of("gauss")

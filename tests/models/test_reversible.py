@@ -6,6 +6,8 @@ import pytest
 import torch
 
 from forecasting.models.distributions import Distribution, NegativeBinomial, Normal, Point, Quantiles, StudentT
+from forecasting.models.heads import HEADS
+from forecasting.models.laplace import Laplace
 from forecasting.models.network import build_network
 from forecasting.models.reversible import ReversibleAffine
 from forecasting.models.shape import NetworkShape
@@ -18,6 +20,7 @@ MADE: dict[str, Distribution] = {
     "quantiles": Quantiles(LOCATION[..., None] + torch.tensor([-1.0, 0.0, 2.0]), LEVELS),
     "normal": Normal(LOCATION, SCALE),
     "student_t": StudentT(LOCATION, SCALE, torch.full((1, H), 5.0)),
+    "laplace": Laplace(LOCATION, SCALE),
 }
 
 
@@ -43,7 +46,7 @@ def test_mean_and_quantiles_are_taken_back_by_the_same_numbers(name):
     torch.testing.assert_close(after.quantiles((0.2, 0.5, 0.95)), (before.quantiles((0.2, 0.5, 0.95)) - 0.5) / 2)
 
 
-@pytest.mark.parametrize("name", ["normal", "student_t"])
+@pytest.mark.parametrize("name", ["normal", "student_t", "laplace"])
 def test_the_density_that_comes_back_is_still_one(name):
     axis = torch.linspace(-60, 60, 24001, dtype=torch.float64)
     after = affine(2.0, 0.5).undone(MADE[name])
@@ -51,8 +54,12 @@ def test_the_density_that_comes_back_is_still_one(name):
     torch.testing.assert_close(mass, torch.ones(H, dtype=torch.float64), atol=1e-4, rtol=0)
 
 
+def test_every_head_that_can_be_moved_is_tried_here():
+    assert MADE.keys() == {name for name, row in HEADS.items() if not row.of_counts}
+
+
 def test_counts_cannot_be_moved():
-    with pytest.raises(TypeError, match="NegativeBinomial cannot be moved"):
+    with pytest.raises(TypeError, match="counts cannot be moved"):
         affine(2.0, 0.5).undone(NegativeBinomial(SCALE, SCALE, torch.ones(1, 1)))
 
 

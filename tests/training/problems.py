@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from forecasting.models.cells import Recurrence
+from forecasting.models.recurrence import Recurrence
 from forecasting.training.settings import TrainingSettings
 
 SETTINGS = TrainingSettings(

@@ -4,15 +4,23 @@ import pytest
 import torch
 from torch import nn
 
-from forecasting.models.cells import CELLS, Recurrence
+from forecasting.models.cell import USUAL_OPTIONS, CellLayer
+from forecasting.models.cells import CELLS
+from forecasting.models.recurrence import Recurrence
 from forecasting.training.probe import Probe, effective_memory, stepwise
 from tests.training.problems import Adding, adding
 
 
 def probe_of(problem: Adding) -> Probe:
     batch = problem.sequences(8, torch.Generator().manual_seed(5))
-    layers = [layer for layer in problem.encoder.modules() if isinstance(layer, nn.RNNBase)]
-    return Probe(problem, layers, lambda: problem.loss(batch))
+    return Probe(problem, problem.encoder.forward_layers, lambda: problem.loss(batch))
+
+
+def linear_recurrence() -> CellLayer:
+    layer = CELLS["rnn_relu"].make(1, 1, USUAL_OPTIONS)
+    for name, value in (("weight_ih_l0", 1.0), ("weight_hh_l0", 0.5), ("bias_ih_l0", 0.0), ("bias_hh_l0", 0.0)):
+        nn.init.constant_(getattr(layer, name), value)
+    return layer
 
 
 @pytest.mark.parametrize("cell", sorted(CELLS))
@@ -20,7 +28,7 @@ def test_a_layer_run_step_by_step_gives_what_its_kernel_gives(cell):
     torch.manual_seed(0)
     recurrence, inputs = Recurrence(cell, 3, 5, 2, 0.0), torch.randn(4, 7, 3)
     whole = recurrence(inputs)
-    with stepwise(list(recurrence.layers)) as states:
+    with stepwise(recurrence.forward_layers) as states:
         slow = recurrence(inputs)
     assert [len(layer) for layer in states] == [7, 7]
     for a, b in zip(whole, slow, strict=True):
@@ -30,18 +38,14 @@ def test_a_layer_run_step_by_step_gives_what_its_kernel_gives(cell):
 
 def test_the_profile_of_a_linear_recurrence_is_its_weight_to_the_power_of_the_lag():
     # h_t = relu(0.5 h_{t-1} + x_t) with positive inputs, and the loss is h_T: dL/dh_t = 0.5^(T - t)
-    layer = nn.RNN(1, 1, nonlinearity="relu", batch_first=True)
-    for name, value in (("weight_ih_l0", 1.0), ("weight_hh_l0", 0.5), ("bias_ih_l0", 0.0), ("bias_hh_l0", 0.0)):
-        nn.init.constant_(getattr(layer, name), value)
+    layer = linear_recurrence()
     profile = Probe(layer, [layer], lambda: layer(torch.ones(2, 10, 1))[0][:, -1].mean()).profile()
     assert profile == pytest.approx([0.5**lag for lag in range(10)])
     assert effective_memory(profile) == 7  # 0.5^6 = 0.0156 is the last above a hundredth
 
 
 def test_windows_of_different_lengths_are_aligned_at_their_own_last_step():
-    layer = nn.RNN(1, 1, nonlinearity="relu", batch_first=True)
-    for name, value in (("weight_ih_l0", 1.0), ("weight_hh_l0", 0.5), ("bias_ih_l0", 0.0), ("bias_hh_l0", 0.0)):
-        nn.init.constant_(getattr(layer, name), value)
+    layer = linear_recurrence()
     last = torch.tensor([9, 3])
     profile = Probe(layer, [layer], lambda: layer(torch.ones(2, 10, 1))[0][torch.arange(2), last].mean()).profile()
     assert profile == pytest.approx([0.5**lag for lag in range(10)])
@@ -62,7 +66,7 @@ def test_probing_leaves_weights_gradients_random_state_and_mode_alone(cell):
 
 
 def test_a_profile_without_any_gradient_is_empty_and_its_memory_none():
-    layer = nn.GRU(1, 2, batch_first=True)
+    layer = CELLS["gru"].make(1, 2, USUAL_OPTIONS)
     profile = Probe(layer, [layer], lambda: 0 * layer(torch.ones(2, 5, 1))[0].sum()).profile()
     assert (profile, effective_memory(profile)) == ([], 0)
 

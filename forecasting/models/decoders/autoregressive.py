@@ -12,7 +12,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from forecasting.models.cells import Recurrence, State
+from forecasting.models.cell import State
+from forecasting.models.recurrence import make_recurrence
 from forecasting.models.shape import NetworkShape
 from forecasting.models.static import FirstStates
 
@@ -28,13 +29,10 @@ class AutoregressiveDecoder(nn.Module):
 
     def __init__(self, n_start: int, shape: NetworkShape, n_parameters: int) -> None:
         super().__init__()
-        D = shape.hidden_size
         self.bridge = FirstStates(n_start, shape)
         self.first = nn.Parameter(torch.zeros(2))
-        self.recurrence = Recurrence(
-            shape.cell, 2 + shape.n_future, D, shape.n_layers, shape.dropout, residual=shape.residual_layers
-        )
-        self.out = nn.Linear(D, n_parameters)
+        self.recurrence = make_recurrence(shape, 2 + shape.n_future)
+        self.out = nn.Linear(shape.hidden_size, n_parameters)
         self.final, self.rise = shape.sampling, SAMPLING_SCHEDULES[shape.sampling_schedule]
         self.n_steps = shape.sampling_steps
         self.step: Tensor  # of training; part of the saved state

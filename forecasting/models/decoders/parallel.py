@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from forecasting.models.cells import Recurrence
+from forecasting.models.recurrence import make_recurrence
 from forecasting.models.shape import NetworkShape
 from forecasting.models.static import FirstStates
 
@@ -21,16 +21,13 @@ class ParallelDecoder(nn.Module):
 
     def __init__(self, n_start: int, shape: NetworkShape, n_parameters: int) -> None:
         super().__init__()
-        D = shape.hidden_size
         self.horizon, self.stride = shape.horizon, shape.segment_length or 1
         self.n_steps = -(-shape.horizon // self.stride)
         self.bridge = FirstStates(n_start, shape)
         self.steps = nn.Linear(n_start, self.n_steps * _STEP_FEATURES)
         n_inputs = shape.n_future * self.stride + _STEP_FEATURES
-        self.recurrence = Recurrence(
-            shape.cell, n_inputs, D, shape.n_layers, shape.dropout, residual=shape.residual_layers
-        )
-        self.out = nn.Linear(D, n_parameters * self.stride)
+        self.recurrence = make_recurrence(shape, n_inputs)
+        self.out = nn.Linear(shape.hidden_size, n_parameters * self.stride)
 
     def forward(self, start: list[Tensor], future_BHK: Tensor) -> Tensor:
         """Raw parameters of the horizon."""

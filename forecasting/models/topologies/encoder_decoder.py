@@ -9,18 +9,19 @@ x_1   x_2  ...  x_T        k_h: known-future        x_1  ...  x_T         the va
                  |      |           |                          |      |         |
                 y_1    y_2         y_H                        y_1    y_2       y_H
 
-Cho et al. 2014, Sutskever et al. 2014. The bridge is linear with tanh from each layer's last hidden state; an lstm's
-decoder memory starts from a second linear map of it.
+Cho et al. 2014, Sutskever et al. 2014. The bridge maps each layer's last hidden state to the first state of the
+decoder's (`static.FirstStates`): linear with tanh for h, one more linear map for what else the cell learns to start from.
 """
 
 from collections.abc import Callable
 
 from torch import Tensor, nn
 
-from forecasting.models.cells import Recurrence, State
+from forecasting.models.cell import State
 from forecasting.models.decoders.autoregressive import AutoregressiveDecoder
 from forecasting.models.decoders.parallel import ParallelDecoder
 from forecasting.models.encodings import make_encoding
+from forecasting.models.recurrence import make_recurrence
 from forecasting.models.shape import Context, NetworkShape
 
 
@@ -30,15 +31,7 @@ class EncoderDecoder(nn.Module):
     def __init__(self, shape: NetworkShape, n_inputs: int, n_parameters: int) -> None:
         super().__init__()
         self.encoding = make_encoding(shape.segment_length, n_inputs, shape.hidden_size)
-        self.encoder = Recurrence(
-            shape.cell,
-            self.encoding.n_outputs,
-            shape.hidden_size,
-            shape.n_layers,
-            shape.dropout,
-            residual=shape.residual_layers,
-            bidirectional=shape.bidirectional,
-        )
+        self.encoder = make_recurrence(shape, self.encoding.n_outputs, bidirectional=shape.bidirectional)
         kind = AutoregressiveDecoder if shape.decoder == "autoregressive" else ParallelDecoder
         self.decoder = kind(self.encoder.n_outputs, shape, n_parameters)
 

@@ -9,8 +9,9 @@ y_2..  y_3..     y_{T+1} .. y_{T+H}
 
 from torch import Tensor, nn
 
-from forecasting.models.cells import Recurrence, State, at_last_step
+from forecasting.models.cell import State
 from forecasting.models.decoders.direct import DirectDecoder
+from forecasting.models.recurrence import at_last_step, make_recurrence
 from forecasting.models.shape import Context, NetworkShape
 
 
@@ -19,11 +20,8 @@ class ManyToMany(nn.Module):
 
     def __init__(self, shape: NetworkShape, n_inputs: int, n_parameters: int) -> None:
         super().__init__()
-        D = shape.hidden_size
-        self.encoder = Recurrence(
-            shape.cell, n_inputs, D, shape.n_layers, shape.dropout, residual=shape.residual_layers
-        )
-        self.decoder = DirectDecoder(D, shape.horizon, shape.n_future, n_parameters)
+        self.encoder = make_recurrence(shape, n_inputs)
+        self.decoder = DirectDecoder(shape.hidden_size, shape.horizon, shape.n_future, n_parameters)
 
     def forward(self, context: Context) -> Tensor:
         """Raw parameters after every step for future (B, T, H, K), after the last one for future (B, H, K)."""

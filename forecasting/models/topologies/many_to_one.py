@@ -10,9 +10,10 @@ x_1   x_2   ...  x_T                                x_1   ...  x_T      x'_{T+1}
 
 from torch import Tensor, nn
 
-from forecasting.models.cells import Recurrence, State
+from forecasting.models.cell import State
 from forecasting.models.decoders.direct import DirectDecoder
 from forecasting.models.encodings import make_encoding
+from forecasting.models.recurrence import make_recurrence
 from forecasting.models.shape import Context, NetworkShape
 
 
@@ -22,15 +23,7 @@ class ManyToOne(nn.Module):
     def __init__(self, shape: NetworkShape, n_inputs: int, n_parameters: int) -> None:
         super().__init__()
         self.encoding = make_encoding(shape.segment_length, n_inputs, shape.hidden_size)
-        self.encoder = Recurrence(
-            shape.cell,
-            self.encoding.n_outputs,
-            shape.hidden_size,
-            shape.n_layers,
-            shape.dropout,
-            residual=shape.residual_layers,
-            bidirectional=shape.bidirectional,
-        )
+        self.encoder = make_recurrence(shape, self.encoding.n_outputs, bidirectional=shape.bidirectional)
         self.decoder = DirectDecoder(self.encoder.n_outputs, shape.horizon, shape.n_future, n_parameters)
 
     def forward(self, context: Context) -> Tensor:

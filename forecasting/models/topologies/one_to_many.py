@@ -12,8 +12,8 @@ In training the last value is hidden in half of the windows, so that the network
 import torch
 from torch import Tensor, nn
 
-from forecasting.models.cells import at_last_step
 from forecasting.models.decoders.parallel import ParallelDecoder
+from forecasting.models.recurrence import at_last_step
 from forecasting.models.shape import Context, NetworkShape
 
 _HIDDEN_SHARE = 0.5

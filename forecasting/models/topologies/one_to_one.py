@@ -9,9 +9,10 @@ y_2   y_3        y_{T+1}
 
 from torch import Tensor, nn
 
-from forecasting.models.cells import State, at_last_step
+from forecasting.models.cell import State
 from forecasting.models.decoders.direct import DirectDecoder
 from forecasting.models.feed_forward import FeedForward
+from forecasting.models.recurrence import at_last_step
 from forecasting.models.shape import Context, NetworkShape
 
 
