@@ -271,7 +271,7 @@ def forecasters() -> None:
 @app.command("config")
 def config_reference(
     context: typer.Context,
-    key: Annotated[str | None, typer.Argument(metavar="[KEY]", help="a key or section, such as task.horizon")] = None,
+    key: Annotated[str | None, typer.Argument(metavar="KEY", help="a key or section, such as task.horizon")] = None,
     schema: Annotated[bool, typer.Option("--schema", help="print the JSON schema of a config, for editors")] = False,
     resolved: Annotated[
         Path | None, typer.Option(metavar="CONFIG", help="print this config with every default in it, as YAML")
