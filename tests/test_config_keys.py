@@ -5,10 +5,22 @@ import re
 import pytest
 import yaml
 
-from forecasting.config import Config, parse_config
+from forecasting.config import Config, Data, parse_config
 from forecasting.config_keys import is_settings, keys_of, options, sections
 from forecasting.errors import InputError
+from forecasting.forecasters.recurrent_settings import EncodingSettings, RecurrentSettings
+from forecasting.models.cells import CELLS
+from forecasting.models.decoders.autoregressive import SAMPLING_SCHEDULES
+from forecasting.models.encodings import ENCODINGS
+from forecasting.models.heads import HEADS
+from forecasting.models.topologies import TOPOLOGIES
 from forecasting.reporting.config_reference import Row, looked_up, reference
+from forecasting.series.calendar import CALENDAR
+from forecasting.sources.builtin import DATASETS, BuiltinSource
+from forecasting.training.losses import LOSSES
+from forecasting.windows.residuals import RESIDUALS
+from forecasting.windows.scalers import SCALERS
+from forecasting.windows.transforms import TRANSFORMS
 
 SECTIONS = list(sections(Config))
 KEYS = [(place, settings, key) for place, settings in SECTIONS for key in keys_of(settings).values()]
@@ -162,3 +174,25 @@ def test_a_key_is_looked_up_as_a_person_types_it():
     ]
     with pytest.raises(InputError, match=r"got 'task\.horizn': did you mean task\.horizon\?"):
         looked_up("task.horizn")
+
+
+@pytest.mark.parametrize(
+    ("settings", "name", "table"),
+    [
+        (RecurrentSettings, "cell", CELLS),
+        (RecurrentSettings, "topology", TOPOLOGIES),
+        (RecurrentSettings, "head", HEADS),
+        (RecurrentSettings, "loss", LOSSES),
+        (RecurrentSettings, "transform", TRANSFORMS),
+        (RecurrentSettings, "scaling", SCALERS),
+        (RecurrentSettings, "residual", RESIDUALS),
+        (RecurrentSettings, "sampling_schedule", SAMPLING_SCHEDULES),
+        (EncodingSettings, "kind", ENCODINGS),
+        (BuiltinSource, "name", DATASETS),
+        (Data, "calendar", CALENDAR),
+    ],
+    ids=lambda v: v if isinstance(v, str) else None,
+)
+def test_a_meaning_that_lists_names_lists_them_all(settings, name, table):
+    said = re.findall(r"\w+", keys_of(settings)[name].meaning.text)
+    assert set(table) - set(said) == set()
