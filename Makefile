@@ -1,15 +1,17 @@
 # make run    sets up .venv and runs the shipped pipeline      make test        everything fast: lint, types, tests
 # make ci     what .ci/run runs                                 make test-slow   kills, servers, browsers
+# make docs   the manual as a site, site/index.html            make docs-reference   its pages that are made from code
 # make benchmark [DATA=DIR] [QUICK=1]   every benchmark and one table, workspace/benchmarks.md
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
+INSTALLED_DOCS := $(VENV)/.installed-docs
 PIP := $(BIN)/pip install --quiet --constraint constraints.txt
 export DO_NOT_TRACK := true
 
-.PHONY: dev run test test-slow benchmark lint types format install clean
+.PHONY: dev run test test-slow benchmark docs docs-reference lint types format install clean
 run: install
 	$(BIN)/forecast run configs/fertility.yaml
 
@@ -43,9 +45,19 @@ test-slow: dev
 benchmark: dev
 	$(BIN)/python -m tests.benchmarks.run_all $(if $(DATA),--data $(DATA)) $(if $(QUICK),--quick)
 
+$(INSTALLED_DOCS): $(INSTALLED)
+	$(PIP) --editable ".[docs]"
+	touch $(INSTALLED_DOCS)
+
+docs: $(INSTALLED_DOCS)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+docs-reference: install
+	$(BIN)/forecast config --pages docs/reference
+
 format: dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) workspace .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) workspace site .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -200,6 +200,33 @@ def forecasters() -> None:
             console.print(f"  {name:<20} {line}", markup=False, soft_wrap=True)
 
 
+@app.command("config")
+def config_reference(
+    context: typer.Context,
+    key: Annotated[str | None, typer.Argument(metavar="KEY", help="a key or section, such as task.horizon")] = None,
+    schema: Annotated[bool, typer.Option("--schema", help="print the JSON schema of a config, for editors")] = False,
+    resolved: Annotated[
+        Path | None, typer.Option(metavar="CONFIG", help="print this config with every default in it, as YAML")
+    ] = None,
+    overrides: Overrides = None,
+    pages: Annotated[Path | None, typer.Option(hidden=True, help="write the manual's generated pages here")] = None,
+) -> None:
+    """Explain every key of a config: what it takes, its default, what it means; or KEY alone."""
+    from rich.console import Console
+
+    from forecasting.config import load_config
+    from forecasting.reporting import config_terminal, reference
+
+    if schema:
+        typer.echo(config_terminal.schema())
+    elif resolved is not None:
+        typer.echo(config_terminal.resolved(load_config(resolved, overrides)), nl=False)
+    elif pages is not None:
+        reference.write(pages, Path.cwd(), context.find_root().command)
+    else:
+        config_terminal.show_reference(Console(highlight=False), key)
+
+
 @app.callback(invoke_without_command=True)
 def _root(version: Annotated[bool, typer.Option("--version", help="print the version")] = False) -> None:
     if version:

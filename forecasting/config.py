@@ -9,6 +9,8 @@ from typing import Annotated, Any, Literal, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from forecasting.config_errors import sentences
+from forecasting.config_keys import keys_of
 from forecasting.errors import InputError, unknown
 from forecasting.evaluation.gate import PromotionSettings
 from forecasting.evaluation.metrics import METRICS, primary
@@ -23,8 +25,9 @@ from forecasting.series.calendar import CALENDAR
 from forecasting.series.cutoffs import EvaluationSettings
 from forecasting.series.quality import QualitySettings
 from forecasting.series.snapping import tolerance
-from forecasting.sources import SOURCES, Source
+from forecasting.sources import Source
 from forecasting.sources.secrets import masked
+from forecasting.training.settings import TrainingSettings
 from forecasting.tuning.space import Distribution
 
 
@@ -33,27 +36,56 @@ class _Strict(BaseModel):
 
 
 class Covariates(_Strict):
-    """Names of covariate columns by what is known of them when."""
+    """Covariate columns by what is known of them when."""
 
     static: list[str] = []
+    """Columns with one value per series: numbers are scaled, text becomes categories. Example: [store_type]"""
     past: list[str] = []
+    """Columns that are known up to the cutoff only. Example: [temperature]"""
     known_future: list[str] = []
-    missing_future: Literal["error", "drop"] = "error"  # what becomes of one that is not known over the horizon
+    """Columns that are known over the horizon too, such as prices and promotions: as rows beyond the last `y`, or from
+    `data.future`. Example: [promotion, price]
+    """
+    missing_future: Literal["error", "drop"] = "error"
+    """What becomes of a known-future covariate that is not known over the whole horizon: `error` stops the run and
+    names series and steps, `drop` leaves the covariate out of the run. Example: drop
+    """
 
 
 class Data(_Strict):
     """Where the series come from and what they are."""
 
     source: Annotated[Source, Field(discriminator="kind")]
-    future: Annotated[Source, Field(discriminator="kind")] | None = None  # known-future covariates from elsewhere
+    """Where the series come from; `kind` decides which keys there are. Example: {kind: csv, path: sales.csv}"""
+    future: Annotated[Source, Field(discriminator="kind")] | None = None
+    """A second source with known-future covariates (`unique_id`, `ds` and these columns, no `y`). Null: they are rows
+    of `data.source` beyond the last observed `y`. Example: {kind: csv, path: promotions.csv}
+    """
     freq: int | str
+    """One period: a duration such as 15m, 1h, 1d, 1w, 1mo, 1q, 1y, or an integer where `ds` counts steps. Example: 1d
+    """
     timezone: str | None = None
+    """The clock by which time stamps without a zone are read, days begin and calendar covariates are computed. Null:
+    UTC, and hours that repeat or skip as a known clock does are refused. Example: Europe/Berlin
+    """
     season_length: int = Field(ge=1)
+    """Periods per season: scale of MASE, lag of the seasonal naive, length of a segment; 1: no season. Example: 7"""
     covariates: Covariates = Covariates()
+    """Which columns beside `y` the networks read, by what is known of them when."""
     calendar: list[str] = []
-    country: str | None = None  # of the holidays, where `calendar` names them
+    """Covariates made from `ds`, known over any horizon: minute, hour, day_of_week, day_of_month, day_of_year,
+    week_of_year, month, quarter, holiday. Example: [day_of_week, month]
+    """
+    country: str | None = None
+    """Whose public holidays `calendar: [holiday]` and the slice `holiday` mean: an ISO code, with a subdivision after a
+    dash. Null: no holidays. Example: DE
+    """
     quality: QualitySettings = QualitySettings()
-    aggregate: AggregateSettings | None = None  # where `freq` is coarser than the source
+    """Which series are used, and what is mended."""
+    aggregate: AggregateSettings | None = None
+    """How a finer source becomes periods of `freq`; `sum` or `mean` alone is short for `{y: sum}`. Null: the source has
+    periods of `freq` already. Example: {y: mean, min_share: 0.9, covariates: {promotion: max}}
+    """
 
     @field_validator("aggregate", mode="before")
     @classmethod
@@ -92,7 +124,11 @@ class TaskConfig(_Strict):
     """What is to be forecast."""
 
     horizon: int
+    """Periods to forecast, at least 1. Example: 14"""
     quantile_levels: list[float] = [0.1, 0.5, 0.9]
+    """Levels of the forecast quantiles: inside (0, 1), ascending, 0.5 among them. Example: [0.05, 0.25, 0.5, 0.75,
+    0.95]
+    """
 
     @field_validator("horizon")
     @classmethod
@@ -112,44 +148,63 @@ class TaskConfig(_Strict):
 
 
 class Tuning(_Strict):
-    """Search of settings on inner cutoffs; `forecasters: null` tunes every recurrent forecaster of the config.
-
-    `inner_windows: null`: enough for about 200 inner origins over all series, at least 2, within a quarter of the median
-    history, a horizon apart at least (see `series.inner_windows`). A number: so many, `evaluation.step_size` apart.
-    """
+    """Search of settings on inner cutoffs, before every evaluation cutoff."""
 
     n_trials: int = Field(default=0, ge=0)
+    """Trials of each study; 0: nothing is tuned. Example: 20"""
     forecasters: list[str] | None = None
+    """Names of the networks that are tuned, a study each. Null: every network of `forecasters`. Example:
+    [gru_encoder_decoder]
+    """
     inner_windows: int | None = Field(default=None, ge=1)
+    """How many inner cutoffs, `evaluation.step_size` apart, lie before the first evaluation cutoff: tuning, early
+    stopping, calibration, blend weights and the choice of the candidate go by these. Null: enough for about 200 inner
+    origins over all series, at least 2, within a quarter of the median history, a horizon apart at least. Example: 2
+    """
     space: dict[str, Distribution] = {}
+    """What is searched: a key of the forecaster, `training.KEY` for its training, each with a range or choices.
+    Example: {hidden_size: {low: 16, high: 64, log: true}}
+    """
     storage: str | None = None
+    """URL of the database that holds the studies, for several machines. Null: an SQLite file in the workspace. Example:
+    postgresql://optuna@db/optuna
+    """
 
 
 class TrainingConfig(_Strict):
-    """Which fits are made beside the one that inner cutoffs are held back from.
-
-    `whole_history`: whether a network is then fitted again, for as many steps as were best, on all rows up to the first
-    evaluation cutoff, and this second fit is the one that is evaluated; null: where the inner cutoffs hold back more
-    than 15 % of the median series. `final_fit`: whether the recipe that passed the gate is fitted once more on all data.
-    """
+    """Which fits are made beside the one that inner cutoffs are held back from."""
 
     whole_history: bool | None = None
+    """Whether a network is fitted once more on all rows up to the first evaluation cutoff, for as many steps as were
+    best, and this second fit is the one that is evaluated. Null: where the inner cutoffs hold back more than 15 % of
+    the median series. Example: true
+    """
     final_fit: bool = True
+    """Whether the recipe that passed the gate is fitted once more on all data and served. Example: false"""
 
 
 class Schedule(_Strict):
-    """When each stage runs under `forecast serve`: five-field cron lines, or seconds between runs."""
+    """When each stage runs under `forecast serve`."""
 
     train: str | int | None = "0 2 * * 1"
+    """When the whole pipeline runs under `forecast serve`: a five-field cron line, read in `data.timezone` (else UTC),
+    or seconds between runs. Null: never. Example: 0 2 * * 1
+    """
     predict: str | int | None = "0 6 * * *"
+    """When new data is read and forecasts are published; as for `train`. Null: never. Example: 0 6 * * *"""
     monitor: str | int | None = "30 6 * * *"
+    """When published forecasts are scored; as for `train`. Null: never. Example: 30 6 * * *"""
 
 
 class Tracking(_Strict):
-    """Where MLflow's runs and artifacts go; null: below the workspace."""
+    """Where MLflow's runs and artifacts go."""
 
     uri: str | None = None
+    """MLflow's tracking server or database. Null: `mlflow.db` in the workspace. Example: http://127.0.0.1:5000"""
     artifacts: str | None = None
+    """Where artifacts of runs and models are kept. Null: the folder `artifacts` in the workspace. Example:
+    s3://bucket/artifacts
+    """
 
 
 _SEGMENTS = EncodingSettings("segments")
@@ -168,30 +223,55 @@ class Config(_Strict):
     """One pipeline."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")
+    """Name of the pipeline: of its folder in the workspace, its experiment and its registered model. 1 to 100 letters,
+    digits, dots, dashes and underscores, the first a letter or digit. Example: m4_hourly
+    """
     workspace: Path = Path("workspace")
+    """Folder that holds everything the pipeline writes; several pipelines may share one. Example: workspace"""
     seed: int = Field(default=7, ge=0)
+    """Seed of everything random; the same seed and data give the same forecasts, bit by bit on CPU. Example: 7"""
     device: str = "auto"
-    workers: int | None = Field(default=None, ge=1)  # parallel processes; null: one per core
-    chunk_mib: float = Field(
-        default=64.0, gt=0
-    )  # of input that ingest holds as one chunk of series; it needs 10 times that
+    """Where networks are computed: auto (the first GPU where there is one), cpu, cuda or cuda:N. Example: cpu"""
+    workers: int | None = Field(default=None, ge=1)
+    """Processes side by side, each with one thread. Null: one per core. Example: 2"""
+    chunk_mib: float = Field(default=64.0, gt=0)
+    """MiB of input that an ingest holds as one chunk of series; it needs about ten times that. Example: 32"""
     data: Data
+    """The series: source, period, season, covariates, checks."""
     task: TaskConfig
+    """What is forecast."""
     forecasters: list[RecurrentSettings] = DEFAULT_FORECASTERS
+    """The networks that compete. Left out: three unlike networks of three seeds each, and their blends (see `blends`).
+    """
     baselines: list[BaselineSettings] = Field(
         default_factory=lambda: [
             BaselineSettings(kind) for kind in ("naive", "seasonal_naive", "ets", "theta", "arima")
         ]
     )
-    blends: list[BlendSettings] | Literal["auto"] = []  # auto (where `forecasters` is left out): networks; all together
+    """The statistical baselines that every network must beat; a name alone is short for `{kind: NAME}`. At least one.
+    Example: [seasonal_naive, ets]
+    """
+    blends: list[BlendSettings] | Literal["auto"] = []
+    """Weighted means of forecasters and baselines that compete as candidates of their own, or `auto`: `networks` (all
+    networks) and `blend` (these with every baseline). `auto` is the default where `forecasters` is left out. Example:
+    [{name: gru_and_theta, members: [gru_many_to_one, theta]}]
+    """
     tuning: Tuning = Tuning()
+    """Search of settings on inner cutoffs."""
     evaluation: EvaluationSettings = EvaluationSettings()
+    """Which cutoffs are forecast from, and what the forecasts are scored by."""
     training: TrainingConfig = TrainingConfig()
+    """Which fits are made beside the one that inner cutoffs are held back from."""
     promotion: PromotionSettings = PromotionSettings()
+    """The gate: what a candidate must show to be served."""
     prediction: PredictionSettings = PredictionSettings()
+    """Batch prediction: who serves what the champion cannot."""
     monitoring: MonitoringSettings = MonitoringSettings()
+    """When published forecasts raise an alert."""
     schedule: Schedule = Schedule()
+    """When each stage runs under `forecast serve`."""
     tracking: Tracking = Tracking()
+    """Where MLflow's runs, models and artifacts go."""
 
     @model_validator(mode="before")
     @classmethod
@@ -208,8 +288,8 @@ class Config(_Strict):
             return value
         settings = [{"kind": item} if isinstance(item, str) else item for item in value]
         for item in settings:
-            if isinstance(item, dict) and item.get("kind") not in BASELINES:
-                raise unknown("a baseline", item.get("kind"), list(BASELINES), "baselines")
+            if isinstance(item, dict) and isinstance(item.get("kind"), str) and item["kind"] not in BASELINES:
+                raise unknown("a baseline", item["kind"], list(BASELINES), "baselines")
         return settings
 
     @model_validator(mode="after")
@@ -229,9 +309,9 @@ class Config(_Strict):
         for name in self.tuning.forecasters or []:
             if name not in networks:
                 raise unknown("tuning.forecasters", name, networks, "tuning.forecasters")
-        known = list(RecurrentSettings.__dataclass_fields__)
+        known = [*keys_of(RecurrentSettings), *(f"training.{key}" for key in keys_of(TrainingSettings))]
         for key in self.tuning.space:
-            if key.removeprefix("training.") not in known and not key.startswith("training."):
+            if key not in known:
                 raise unknown("a key of tuning.space", key, known, "tuning.space")
         primary(self.evaluation.primary_metric)
         for metric in self.evaluation.metrics:
@@ -254,7 +334,7 @@ def load_config(path: Path, overrides: list[str] | None = None) -> Config:
         raise InputError(f"the config must be readable YAML, got {path}: {error}") from None
     if not isinstance(raw, dict):
         raise InputError(
-            f"the config must be a mapping of keys to values, got {type(raw).__name__} in {path}: see README"
+            f"the config must be a mapping of keys to values, got {'nothing' if raw is None else 'a list' if isinstance(raw, list) else 'a single value'} in {path}: `forecast config` lists the keys"
         )
     for override in overrides or []:
         _override(raw, override)
@@ -266,7 +346,7 @@ def parse_config(raw: dict[str, Any]) -> Config:
     try:
         return Config.model_validate(raw)
     except ValidationError as error:
-        raise InputError("\n".join(_message(e) for e in error.errors())) from None
+        raise InputError("\n".join(sentences(error.errors(), Config, masked))) from None
 
 
 def _override(raw: dict[str, Any], override: str) -> None:
@@ -282,7 +362,8 @@ def _override(raw: dict[str, Any], override: str) -> None:
             place = place.setdefault(part, {})
         else:
             raise InputError(
-                f"an override must name a key of the config, got {'.'.join(parents[: depth + 1])!r}: see README"
+                f"an override must name a key of the config, got {'.'.join(parents[: depth + 1])!r}: "
+                "`forecast config` lists the keys"
             )
     value = yaml.safe_load(text)
     if isinstance(place, list) and last.isdigit() and int(last) < len(place):
@@ -290,21 +371,4 @@ def _override(raw: dict[str, Any], override: str) -> None:
     elif isinstance(place, dict):
         place[last] = value
     else:
-        raise InputError(f"an override must name a key of the config, got {key!r}: see README")
-
-
-def _message(error: Any) -> str:
-    """One mistake as rule, value, way out."""
-    place = [str(part) for part in error["loc"]]
-    if place[:1] == ["data"] and len(place) > 2 and place[2] in SOURCES:
-        del place[2]  # pydantic names the kind of the source there, which is no key
-    where = ".".join(place) or "the config"
-    if error["type"] == "union_tag_invalid":
-        return str(unknown(f"{where}.kind", error["ctx"]["tag"], list(SOURCES), f"{where}.kind"))
-    if error["type"] == "union_tag_not_found":
-        return f"{where}.kind is required, got nothing: set it to one of {', '.join(SOURCES)}"
-    if error["type"] == "extra_forbidden" or "unexpected_keyword" in error["type"]:
-        return f"unknown keys are refused, got {where}: remove it or mend its spelling (README lists the keys)"
-    if error["type"] == "missing" or "missing_argument" in error["type"]:
-        return f"{where} is required, got nothing: add it to the config"
-    return f"{where}: {error['msg']}, got {masked(repr(error.get('input')))}: set {where}"
+        raise InputError(f"an override must name a key of the config, got {key!r}: `forecast config` lists the keys")

@@ -39,7 +39,7 @@ class SeriesTable(_Timed):
 
 
 class QuarantineTable(dy.Schema):
-    """Key (dataset_version, unique_id, reason): why a series was set or what was dropped from it."""
+    """Key (dataset_version, unique_id, reason): why a series was set aside, or what was dropped from it."""
 
     dataset_version = dy.Int64(nullable=False)
     unique_id = dy.String(nullable=False)

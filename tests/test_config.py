@@ -29,6 +29,12 @@ def test_five_lines_are_enough():
     ("change", "message"),
     [
         ({"horizn": 3}, r"unknown keys are refused, got horizn"),
+        (
+            {"task": {"horizn": 3}},
+            r"got task\.horizn: did you mean task\.horizon\? task has the keys horizon, quantile_levels",
+        ),
+        ({"horizon": 3}, r"got horizon: did you mean task\.horizon\? a config has the keys name, workspace"),
+        ({"qqq": 3}, r"got qqq: remove it; a config has the keys name"),
         ({"task": {"horizon": 0}}, r"horizon must be at least 1, got 0: set task.horizon"),
         ({"task": {"horizon": -4}}, r"horizon must be at least 1, got -4"),
         ({"task": {"horizon": 3, "quantile_levels": [0.1, 0.5, 1.2]}}, r"quantile levels must lie inside \(0, 1\)"),
@@ -57,7 +63,7 @@ def test_five_lines_are_enough():
         ({"data": {"source": {"path": "x"}, "freq": 1, "season_length": 1}}, r"data\.source\.kind is required"),
         (
             {"data": {"source": {"kind": "csv", "path": "x", "layot": "wide"}, "freq": 1, "season_length": 1}},
-            r"got data\.source\.layot: remove it",
+            r"got data\.source\.layot: did you mean data\.source\.layout\? data\.source has the keys path, kind,",
         ),
         ({"name": "../escape"}, r"name"),
     ],

@@ -26,22 +26,24 @@ Decision = Literal["promoted", "kept", "rejected", "insufficient", "no_candidate
 
 @dataclass(frozen=True)
 class PromotionSettings:
-    """`against`: best_baseline or a baseline's name; `confidence`: how sure a skill above `min_skill` must be.
-
-    `min_evidence` is the least number of pairs of series and cutoff that a comparison needs. A candidate may be worse
-    than the present champion by `champion_tolerance` (a skill), its coverage may miss the nominal one by
-    `coverage_tolerance` (null: any), and the fallback may have made at most `max_fallback` of its forecasts.
-    """
+    """The gate: what a candidate must show to be served."""
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012 - read by pydantic where the config file is parsed
 
     against: str = BEST_BASELINE
+    """What the candidate must beat: best_baseline, or a baseline by name. Example: seasonal_naive"""
     min_skill: float = 0.0
+    """Least share of the baseline's error that must be saved, in [0, 1). Example: 0.05"""
     confidence: float = 0.95
+    """How sure it must be that the skill is above `min_skill`, in [0.5, 1). Example: 0.9"""
     min_evidence: int = 30
+    """Least number of pairs of series and cutoff, at least 2; in at least 5 groups. Example: 100"""
     champion_tolerance: float = 0.0
+    """How much worse than the present champion a candidate may be, as a skill in [0, 1]. Example: 0.02"""
     coverage_tolerance: float | None = 0.2
+    """How far the coverage may lie from the nominal one, in [0, 1]. Null: any distance. Example: 0.1"""
     max_fallback: float = 0.5
+    """Largest share of the candidate's forecasts that the fallback may have made, in [0, 1]. Example: 0.1"""
 
     def __post_init__(self) -> None:
         if not 0 <= self.min_skill < 1:

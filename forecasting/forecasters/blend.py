@@ -35,7 +35,9 @@ class BlendSettings:
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012 - read by pydantic where the config file is parsed
 
     name: str
+    """Name in leaderboard and runs; unique. Example: gru_and_theta"""
     members: list[str]
+    """Forecasters and baselines by name, at least two. Example: [gru_many_to_one, theta]"""
 
     def __post_init__(self) -> None:
         if len(set(self.members)) < 2:

@@ -38,12 +38,15 @@ _LEAST = {
 
 @dataclass(frozen=True)
 class EncodingSettings:
-    """How the window is read: step by step, or `length` steps at a time (null: adapts to the season)."""
+    """How the window is read."""
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012 - read by pydantic where the config file is parsed
 
     kind: str = "steps"
+    """`steps`: one value per recurrent step; `segments`: a linear map of `length` consecutive values. Example: segments
+    """
     length: int | None = None
+    """Values per segment, at least 2. Null: a season, or an even part of it up to 24 steps. Example: 24"""
 
     def __post_init__(self) -> None:
         if self.kind not in ENCODINGS:
@@ -58,46 +61,95 @@ class EncodingSettings:
 
 @dataclass(frozen=True)
 class RecurrentSettings:
-    """One network. context_length in steps; hidden_size per layer; min_history in observed values before an origin.
-
-    `forget_gate` (sigmoid or exp) and `recurrent_blocks`, into which the units of a layer are divided so that a unit hears
-    those of its own block, are options of a cell that has them (slstm). `scheduled_sampling` is the probability, at the end
-    of training, that an autoregressive decoder reads its own draw; `n_paths` sample paths make the quantiles where steps
-    are drawn one by one. `n_seeds` networks, or as many for each of `context_lengths`, are combined by the median;
-    `calibrate` moves their quantiles by what they missed on inner cutoffs. `transform` null: log1p where no y is below 0.
-    """
+    """One network; a null adapts to the data (see `defaults`)."""
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012 - read by pydantic where the config file is parsed
 
     name: str
+    """Name in leaderboard and runs; unique. Example: gru_seq2seq"""
     kind: Literal["recurrent"] = "recurrent"
+    """The kind of forecaster."""
     cell: str = "gru"
+    """Recurrent unit: rnn, rnn_relu, lstm, gru or slstm. Example: lstm"""
     forget_gate: str = "sigmoid"
+    """Of a cell that has it (slstm): sigmoid or exp. Example: exp"""
     recurrent_blocks: int = 1
+    """Of a cell that has them (slstm): into how many blocks the units of a layer are divided; a unit hears those of its
+    own block. Example: 4
+    """
     topology: str = "encoder_decoder"
+    """How inputs are wired to outputs: one_to_one, one_to_many, many_to_one, many_to_many, encoder_decoder or mlp.
+    Example: many_to_one
+    """
     strategy: str | None = None
+    """`direct`: the whole horizon at once; `recursive`: one step, drawn and read again along sample paths. Null: what
+    the topology does best, direct where it can. Example: recursive
+    """
     decoder: str = "parallel"
+    """Of encoder_decoder: `parallel` makes all steps in one pass, `autoregressive` reads the value before each step.
+    Example: autoregressive
+    """
     scheduled_sampling: float = 0.0
+    """Probability, at the end of training, that an autoregressive decoder reads its own draw in place of the true
+    value. Example: 0.5
+    """
     sampling_schedule: str = "linear"
+    """How that probability rises over training: linear, exponential or inverse_sigmoid. Example: exponential"""
     bidirectional: bool = False
+    """Whether the window is read in both directions; many_to_one and encoder_decoder only."""
     encoding: EncodingSettings = field(default_factory=EncodingSettings)
+    """How the window is read."""
     context_length: int | None = None
+    """Periods that the network sees. Null: two seasons or horizons; in segments up to seven seasons or eight horizons
+    where the history is long enough; never more than half a usual history. Example: 168
+    """
     context_lengths: list[int] = field(default_factory=list)
+    """Several context lengths: `n_seeds` networks for each, combined by the median; excludes `context_length`. Example:
+    [168, 336]
+    """
     hidden_size: int | None = None
+    """Units per layer. Null: 32, 64 or 96 by the number of training origins; in segments up to 192. Example: 64"""
     n_layers: int = 1
+    """Recurrent layers on top of each other. Example: 2"""
     residual_layers: bool = False
+    """Whether each further layer adds to the one below it."""
     dropout: float = 0.0
+    """Share of units left out between layers while training, in [0, 1). Example: 0.1"""
     static: str = "steps"
+    """Whether static covariates are read at every step (`steps`) or make the first state (`state`). Example: state"""
     transform: str | None = "none"
+    """What `y` becomes before it is scaled: none, log1p, asinh, difference, seasonal_difference or log1p_difference.
+    Null: log1p where no `y` is below 0, else none. Example: log1p
+    """
     scaling: str | None = None
+    """Level and spread of each window: none, panel, mean_abs, standard, robust, last_value or reversible. Null:
+    standard; mean_abs for differences, counts, and series of no negative `y` that vary widely; panel for one_to_many.
+    Example: robust
+    """
     residual: str | None = None
+    """What a forecast is added to: none, last_value, season_mean or seasonal_naive. Null: seasonal_naive where the
+    season repeats firmly, else season_mean; last_value without a season; none for differences and counts. Example:
+    last_value
+    """
     head: str = "quantiles"
+    """What is learnt of each step: point, quantiles, normal, student_t or negative_binomial. Example: student_t"""
     loss: str | None = None
+    """What is minimised: pinball, mae, mse, huber, mase, smape or likelihood. Null: the head's own, pinball for
+    quantiles, likelihood for a distribution. Example: mae
+    """
     n_paths: int = 200
+    """Sample paths that make the quantiles where steps are drawn one by one, at least 2. Example: 500"""
     training: TrainingSettings = field(default_factory=TrainingSettings)
+    """How the network is trained."""
     min_history: int | None = None
+    """Observed values before an origin that the network needs; shorter series are left to the fallback. Null: a season
+    and two values, at least 10, at most half a usual history. Example: 20
+    """
     n_seeds: int = 1
+    """Networks of different seeds, combined by the median. Example: 3"""
     calibrate: bool = True
+    """Whether the outer quantiles are moved by what they missed on the inner cutoffs (split-conformal). Example: false
+    """
 
     def __post_init__(self) -> None:
         cell_of(self.cell)

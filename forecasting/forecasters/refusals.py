@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import fields
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple, Protocol
 
 from forecasting.errors import InputError
 from forecasting.models.cell import USUAL_OPTIONS, CellOptions
@@ -12,20 +12,61 @@ from forecasting.models.topologies import topology_of
 from forecasting.windows.scalers import PANEL
 from forecasting.windows.transforms import transform_of
 
-if TYPE_CHECKING:
-    from forecasting.forecasters.recurrent_settings import RecurrentSettings
+
+class _Encoding(Protocol):
+    """How the window is read."""
+
+    @property
+    def kind(self) -> str: ...
+
+
+class Choices(Protocol):
+    """What the rules read of a network's settings (`RecurrentSettings`, which asks them)."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def cell(self) -> str: ...
+    @property
+    def topology(self) -> str: ...
+    @property
+    def way(self) -> str: ...
+    @property
+    def strategy(self) -> str | None: ...
+    @property
+    def decoder(self) -> str: ...
+    @property
+    def bidirectional(self) -> bool: ...
+    @property
+    def encoding(self) -> _Encoding: ...
+    @property
+    def scheduled_sampling(self) -> float: ...
+    @property
+    def hidden_size(self) -> int | None: ...
+    @property
+    def recurrent_blocks(self) -> int: ...
+    @property
+    def head(self) -> str: ...
+    @property
+    def static(self) -> str: ...
+    @property
+    def transform(self) -> str | None: ...
+    @property
+    def scaling(self) -> str | None: ...
+    @property
+    def residual(self) -> str | None: ...
 
 
 class Refusal(NamedTuple):
     """`applies(settings)`: the settings break the rule; the message is the rule, what was set, and the way out."""
 
-    applies: Callable[["RecurrentSettings"], bool]
+    applies: Callable[[Choices], bool]
     rule: str
     keys: tuple[str, ...]
     way_out: str
 
 
-def _draws_steps(s: "RecurrentSettings") -> bool:
+def _draws_steps(s: Choices) -> bool:
     return s.way != "direct"
 
 
@@ -149,7 +190,7 @@ REFUSALS: dict[str, Refusal] = {
 }
 
 
-def require_possible(settings: "RecurrentSettings") -> None:
+def require_possible(settings: Choices) -> None:
     """InputError for the first rule of REFUSALS that the settings break."""
     for refusal in REFUSALS.values():
         if refusal.applies(settings):

@@ -24,12 +24,14 @@ METRICS_REALISED = ["mae", "smape", "mase", "coverage"]
 
 @dataclass(frozen=True)
 class MonitoringSettings:
-    """An alert where the skill against the seasonal naive is below `alert_skill` at the newest `after` scored cutoffs."""
+    """When published forecasts raise an alert."""
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012 - read by pydantic where the config file is parsed
 
     after: int = 2
+    """How many of the newest scored cutoffs an alert is judged by, at least 1. Example: 4"""
     alert_skill: float = 0.0
+    """Skill against the seasonal naive below which an alert is raised (exit 6). Example: 0.1"""
 
     def __post_init__(self) -> None:
         if self.after < 1:

@@ -35,12 +35,16 @@ _NAMED = 20  # series of a part that are named where the fallback served them
 
 @dataclass(frozen=True)
 class PredictionSettings:
-    """`fallback` serves what the champion cannot; above a share of `max_fallback` of the series nothing is published."""
+    """Who serves what the champion cannot, and how much of that is borne."""
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012 - read by pydantic where the config file is parsed
 
     fallback: str = "seasonal_naive"
+    """The baseline that serves what the champion cannot. Example: naive"""
     max_fallback: float = 0.2
+    """Largest share of the series that may be served by the fallback; above it nothing is published (exit 4). Example:
+    0.5
+    """
 
     def __post_init__(self) -> None:
         if self.fallback not in BASELINES:

@@ -23,7 +23,7 @@ _MONTH_US = 2629746 * 10**6  # a twelfth of the mean year
 
 @dataclass(frozen=True)
 class AggregateSettings:
-    """`y` and each covariate (default mean) of a period from its steps; `min_share` of them must be observed.
+    """How steps become periods of a coarser frequency.
 
     The finer step is read off each series: the most frequent distance between its stamps.
     """
@@ -31,8 +31,13 @@ class AggregateSettings:
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012 - read by pydantic where the config file is parsed
 
     y: Literal["sum", "mean"]
+    """How the steps of a period make its `y`: sum or mean. Example: sum"""
     covariates: dict[str, How] = field(default_factory=dict)
+    """How each covariate is made: mean, sum, min, max, first or last; mean where it is not named. Example: {promotion:
+    max}
+    """
     min_share: float = 1.0
+    """Share of a period's steps that must have a `y`, else the period's `y` is null; a sum needs all. Example: 0.9"""
 
     def __post_init__(self) -> None:
         if not 0.0 < self.min_share <= 1.0:

@@ -116,4 +116,4 @@ def told(found: Changes, since: int) -> str:
     parts = [f"{count:,} {what}" for what, count in counts.items() if count]
     columns = {"added": found.columns_added, "removed": found.columns_removed}
     parts += [f"columns {what}: {', '.join(names)}" for what, names in columns.items() if names]
-    return f"since version {since}: {', '.join(parts) or 'no row is different, only what was set dropped or flagged'}"
+    return f"since version {since}: {', '.join(parts) or 'no row is different, only what was set aside, dropped or flagged'}"

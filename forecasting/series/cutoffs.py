@@ -21,29 +21,46 @@ Stamp = int | datetime | date | str  # a ds as YAML gives it; text in ISO form
 
 @dataclass(frozen=True)
 class EvaluationSettings:
-    """Which cutoffs are forecast from, and what the forecasts are scored by.
-
-    Rolling origin: `n_windows` cutoffs, `step_size` apart (null: the horizon). `train_until`: train on ds <= it, and
-    forecast from it and every `step_size`-th period after it, as long as the whole horizon is known. `cutoffs`: these
-    ds for all series, or a Parquet file with columns unique_id and cutoff.
-
-    `refit`: false, true (train again at each cutoff) or k (at every k-th). `align` null: series_end for integer `ds`,
-    else calendar. `slices` null: those that apply. `standardise_until` null: the oldest cutoff of each series.
+    """Which cutoffs are forecast from, and what the forecasts are scored by: a rolling origin (`n_windows`), everything
+    after `train_until`, or given `cutoffs`.
     """
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012 - read by pydantic where the config file is parsed
 
     n_windows: int = 3
+    """Evaluation cutoffs, counted back from the end. Example: 6"""
     step_size: int | None = None
+    """Periods from one cutoff to the next. Null: the horizon. Example: 7"""
     align: Align | None = None
+    """Whether cutoffs are the same for all series (`calendar`) or counted back from each series' own end
+    (`series_end`). Null: series_end where `ds` is an integer, else calendar. Example: series_end
+    """
     cutoffs: list[Stamp] | str | None = None
+    """These cutoffs for all series, or a Parquet file with columns unique_id and cutoff; in place of `n_windows`. Null:
+    the rolling origin. Example: [2024-01-01, 2024-02-01]
+    """
     train_until: Stamp | None = None
+    """Train once on `ds` up to it, forecast from it and every `step_size`-th period after it whose horizon is known.
+    Null: the rolling origin. Example: 2024-01-01
+    """
     refit: bool | int = False
+    """Whether models are trained again at each cutoff: true, false, or k for every k-th. Example: true"""
     primary_metric: str = "mase"
+    """The metric that ranks, and that the gate goes by. Example: wql"""
     metrics: list[str] = field(default_factory=lambda: ["mase", "smape", "wql", "coverage"])
+    """Metrics of the leaderboard, by name; `forecast forecasters` lists them. Example: [mase, smape, owa]"""
     slices: list[str] | None = None
-    weights: str | None = None  # a static numeric covariate; null: the mean |y| of each series up to its cutoff
+    """Groups that scores are also given for: history_length, weekday, holiday, static covariates. Null: those that
+    apply. Example: [weekday]
+    """
+    weights: str | None = None
+    """A static numeric covariate that weights series in weighted means. Null: the mean of |y| up to the cutoff.
+    Example: revenue
+    """
     standardise_until: Stamp | None = None
+    """Last `ds` of the rows that standardised errors are divided by. Null: the oldest cutoff of each series. Example:
+    2024-01-01
+    """
 
     def __post_init__(self) -> None:
         if self.n_windows < 1:

@@ -32,24 +32,34 @@ from forecasting.series.snapping import Grid, Stamped, at_start, grid_of, snappe
 
 @dataclass(frozen=True)
 class QualitySettings:
-    """`max_gap`: longest run of periods without y between two observed ones (null: any); `max_quarantined`: share of
-    series.
-
-    `duplicates` says what becomes of rows with one key and different values: quarantine the series, keep the last row
-    of the input, or stop with an error. `snap`: how far from the grid a stamp may lie and is moved onto it, a duration
-    or a share of the period (null: it must lie on it). `stamped`: whether ds is the start of its period or its end
-    (null: the end where all stamps of a series are last days of months).
-    """
+    """Which series are used, and what is mended."""
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012 - read by pydantic where the config file is parsed
 
     max_gap: int | None = 3
+    """Longest run of periods without `y` between two observed ones; a series with a longer one is set aside. Null: any
+    gap is allowed. Example: 10
+    """
     fill: Fill = "interpolate"
+    """How gaps are filled as of a cutoff, from the past alone: none, forward, interpolate, seasonal or zero. Example:
+    forward
+    """
     duplicates: Duplicates = "quarantine"
+    """Rows with one key and different values: `quarantine` sets the series aside, `last` keeps the last row of the
+    input, `error` stops. Example: last
+    """
     non_negative: bool = False
+    """Whether a `y` below 0 sets its series aside."""
     max_quarantined: float = 0.1
+    """Largest share of the series that may be set aside; above it nothing is published (exit 4). Example: 0.25"""
     snap: float | str | None = None
+    """How far from the grid a stamp may lie and is moved onto it: a duration, or a share of the period, less than half.
+    Null: stamps must lie on the grid. Example: 5m
+    """
     stamped: Stamped | None = None
+    """Whether `ds` names the start or the end of its period. Null: the end where all stamps of a series are last days
+    of months, else the start. Example: end
+    """
 
     def __post_init__(self) -> None:
         if self.max_gap is not None and self.max_gap < 0:
@@ -63,7 +73,7 @@ class QualitySettings:
 
 @dataclass(frozen=True)
 class Checked:
-    """`frame`: unique_id, ds, y, covariates of the good series, sorted by key. `found`: what was set dropped or
+    """`frame`: unique_id, ds, y, covariates of the good series, sorted by key. `found`: what was set aside, dropped or
     moved; `facts`: a line per good series. `n_series`: ids in the input; those of `frame` and the quarantined ones add up
     to it.
     """

@@ -37,7 +37,12 @@ def tolerance(snap: str | float | None, freq: Frequency) -> int:
         return 0
     period = freq.step or freq.us or freq.months * _MONTH_US
     if isinstance(snap, str):
-        length = parse_freq(snap)
+        try:
+            length = parse_freq(snap)
+        except InputError:
+            raise InputError(
+                f"snap must be a duration such as 5m or a share of the period, got {snap!r}: set data.quality.snap"
+            ) from None
         allowed = length.us if length.us and not freq.step else period
     else:
         allowed = int(snap * period)

@@ -67,12 +67,14 @@ DATASETS: dict[str, Callable[[Path], pl.DataFrame]] = {
 
 @dataclass(frozen=True)
 class BuiltinSource:
-    """One of `DATASETS` by name."""
+    """A data set that ships inside statsmodels."""
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012 - read by pydantic where the config file is parsed
 
     name: str
+    """A data set that ships inside statsmodels: co2, elnino, fertility, macrodata or sunspots. Example: co2"""
     kind: Literal["builtin"] = "builtin"
+    """The kind of source."""
 
     def __post_init__(self) -> None:
         if self.name not in DATASETS:

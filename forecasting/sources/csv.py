@@ -36,26 +36,41 @@ _SUFFIXES = (".csv", ".csv.gz")
 
 @dataclass(frozen=True)
 class CsvSource:
-    """`columns` maps our names to the file's; `null_values` are texts that mean missing beside the empty field.
+    """Text files with a header and a delimiter.
 
-    `ds_format` (as 31.12.2024 -> "%d.%m.%Y") is for stamps that are not ISO; `ignore` names columns of a wide file that
-    are no series. Ids are text even where they look like numbers. A file in another encoding than UTF-8 is decoded in
-    memory, others are read in pieces.
+    Ids are text even where they look like numbers. Files in UTF-8 are read in pieces.
     """
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012 - read by pydantic where the config file is parsed
 
     path: str
+    """File, folder or glob, read in the order of the names; in a folder, names that begin with `.` or `_` are left out.
+    Example: sales/*.csv
+    """
     kind: Literal["csv"] = "csv"
+    """The kind of source."""
     columns: dict[str, str] = field(default_factory=dict)
+    """Our column name -> the input's; what is not named keeps its name. Example: {unique_id: shop, ds: day, y: sold}"""
     layout: Layout = "long"
+    """`long`: a row per series and stamp; `wide`: a column per series; `wide_rows`: a row per series, columns named by
+    stamp. Example: wide
+    """
     delimiter: str = ","
+    """One character between fields. Example: ';'"""
     decimal_comma: bool = False
+    """Whether 1,5 means 1.5; the delimiter must then be another character."""
     encoding: str = "utf8"
+    """Any encoding that Python knows; one other than UTF-8 is decoded in memory. Example: cp1252"""
     null_values: list[str] = field(default_factory=list)
+    """Texts that mean missing, beside the empty field. Example: [NA, '-']"""
     ds_format: str | None = None
+    """strptime format of stamps that are text. Null: ISO 8601; anything else is refused. Example: '%d.%m.%Y'"""
     ignore: list[str] = field(default_factory=list)
+    """Columns of a wide table that are no series. Example: [comment]"""
     differing_columns: Differing = "refuse"
+    """Files with other columns than the first: `refuse`, `fill` the missing with nulls, or `drop` what not all have.
+    Example: fill
+    """
 
     def __post_init__(self) -> None:
         if len(self.delimiter.encode()) != 1:

@@ -19,21 +19,34 @@ from forecasting.sources.stamps import with_stamps
 
 @dataclass(frozen=True)
 class DeltaSource:
-    """`version` (a number) or `timestamp` (the newest version that was there then; UTC where it has no zone) goes back in
-    time; null: the newest. `storage_options` as for parquet.
-    """
+    """A Delta table at its newest or at an older version."""
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012 - read by pydantic where the config file is parsed
 
     path: str
+    """Folder or object-store URI of the Delta table. Example: lake/sales"""
     kind: Literal["delta"] = "delta"
+    """The kind of source."""
     version: int | None = None
+    """Number of the table version to read. Null: the newest, or the one at `timestamp`. Example: 12"""
     timestamp: datetime | None = None
+    """Read the newest version that was there at this time, UTC where it has no zone. Null: the newest, or `version`.
+    Example: 2024-06-01
+    """
     columns: dict[str, str] = field(default_factory=dict)
+    """Our column name -> the input's; what is not named keeps its name. Example: {unique_id: shop, ds: day, y: sold}"""
     layout: Layout = "long"
+    """`long`: a row per series and stamp; `wide`: a column per series; `wide_rows`: a row per series, columns named by
+    stamp. Example: wide
+    """
     ds_format: str | None = None
+    """strptime format of stamps that are text. Null: ISO 8601; anything else is refused. Example: '%d.%m.%Y'"""
     ignore: list[str] = field(default_factory=list)
+    """Columns of a wide table that are no series. Example: [comment]"""
     storage_options: Options = field(default_factory=dict)
+    """Options of the object store as polars and deltalake take them; secrets as ${NAME} of the environment. Example:
+    {aws_region: eu-west-1}
+    """
 
     def __post_init__(self) -> None:
         Place.require_no_secrets(self.path, self.storage_options)

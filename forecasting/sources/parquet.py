@@ -34,22 +34,34 @@ _FILE = "__file"
 
 @dataclass(frozen=True)
 class ParquetSource:
-    """`columns` maps our names to the file's; columns that are not mapped keep their names. Folders named column=value
-    become columns. `differing_columns`: refuse files with other columns, fill the missing with nulls, or drop the extra.
-
-    `storage_options` are those of polars for s3://, gs://, az:// and https://, secrets in them as ${NAME}.
-    """
+    """Parquet files, hive partitions and object stores."""
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012 - read by pydantic where the config file is parsed
 
     path: str
+    """File, folder or glob, read in the order of the names; in a folder, names that begin with `.` or `_` are left out;
+    or an object-store URI. Folders named column=value become columns. Example: s3://bucket/sales/
+    """
     kind: Literal["parquet"] = "parquet"
+    """The kind of source."""
     columns: dict[str, str] = field(default_factory=dict)
+    """Our column name -> the input's; what is not named keeps its name. Example: {unique_id: shop, ds: day, y: sold}"""
     layout: Layout = "long"
+    """`long`: a row per series and stamp; `wide`: a column per series; `wide_rows`: a row per series, columns named by
+    stamp. Example: wide
+    """
     ds_format: str | None = None
+    """strptime format of stamps that are text. Null: ISO 8601; anything else is refused. Example: '%d.%m.%Y'"""
     ignore: list[str] = field(default_factory=list)
+    """Columns of a wide table that are no series. Example: [comment]"""
     differing_columns: Differing = "refuse"
+    """Files with other columns than the first: `refuse`, `fill` the missing with nulls, or `drop` what not all have.
+    Example: fill
+    """
     storage_options: Options = field(default_factory=dict)
+    """Options of the object store as polars and deltalake take them; secrets as ${NAME} of the environment. Example:
+    {aws_region: eu-west-1}
+    """
 
     def __post_init__(self) -> None:
         Place.require_no_secrets(self.path, self.storage_options)

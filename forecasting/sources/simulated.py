@@ -37,19 +37,24 @@ _SCHEMA = {
 
 @dataclass(frozen=True)
 class SimulatedSource:
-    """`n_series` shops over `n_days` observed days, each of one of `n_store_types`; `lift` is what a promotion
-    multiplies.
-    """
+    """A seeded panel of daily sales whose truth is known."""
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012 - read by pydantic where the config file is parsed
 
     kind: Literal["simulated"] = "simulated"
+    """The kind of source."""
     seed: int = 7
+    """Seed of the panel. Example: 11"""
     n_series: int = 200
+    """Shops. Example: 50"""
     n_days: int = 1095
+    """Observed days of each shop. Example: 400"""
     n_store_types: int = 4
+    """Store types, each with a weekly season of its own. Example: 2"""
     horizon_rows: int = 28
+    """Days after the last observed one for which promotion and price are known. Example: 14"""
     lift: float = 1.6
+    """What a promotion multiplies sales by. Example: 2.0"""
 
     def __post_init__(self) -> None:
         for name, low in (("seed", 0), ("n_series", 1), ("n_days", 1), ("n_store_types", 1), ("horizon_rows", 0)):

@@ -18,23 +18,34 @@ from forecasting.sources.statement import quoted, require_one_query
 
 @dataclass(frozen=True)
 class SqlSource:
-    """`url` names its secrets as ${NAME}, the environment holds them: postgresql://user:${NAME}@host/database, or ${NAME}
-    for all of it. Either `table` (schema.table) or `query`: one SELECT, whose :name parameters are bound, never formatted.
-
-    The connection only reads. `columns`, `layout`, `ds_format` and `ignore` as for csv.
-    """
+    """A table or a query of a database; the connection only reads."""
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012 - read by pydantic where the config file is parsed
 
     url: str
+    """Address of the database; its secrets as ${NAME} of the environment, a password that is written out is refused.
+    Example: postgresql://me:${DB_PASSWORD}@host/shop
+    """
     kind: Literal["sql"] = "sql"
+    """The kind of source."""
     table: str | None = None
+    """Table to read, with its schema. Null: `query` says what is read; one of both is needed. Example: public.sales"""
     query: str | None = None
+    """One SELECT, which only reads. Null: all of `table`. Example: select * from sales where day >= :since"""
     parameters: dict[str, Value] = field(default_factory=dict)
+    """Values of the query's :name parameters; they are bound, never formatted into the text. Example: {since:
+    2022-01-01}
+    """
     columns: dict[str, str] = field(default_factory=dict)
+    """Our column name -> the input's; what is not named keeps its name. Example: {unique_id: shop, ds: day, y: sold}"""
     layout: Layout = "long"
+    """`long`: a row per series and stamp; `wide`: a column per series; `wide_rows`: a row per series, columns named by
+    stamp. Example: wide
+    """
     ds_format: str | None = None
+    """strptime format of stamps that are text. Null: ISO 8601; anything else is refused. Example: '%d.%m.%Y'"""
     ignore: list[str] = field(default_factory=list)
+    """Columns of a wide table that are no series. Example: [comment]"""
 
     def __post_init__(self) -> None:
         require_no_password(self.url, "data.source.url")

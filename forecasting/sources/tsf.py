@@ -28,19 +28,28 @@ class _File(NamedTuple):
 
 @dataclass(frozen=True)
 class TsfSource:
-    """`id` names the attributes that tell one series from another (joined by /); null: series_name, else every text one.
+    """Files in the text format of the Monash archive.
 
     ds counts from the start stamp of a series in steps of @frequency, or from 1 where there is none. Attributes become
-    columns, one value per series; `columns` renames them (our name -> theirs).
+    columns, one value per series.
     """
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012 - read by pydantic where the config file is parsed
 
     path: str
+    """File, folder or glob, read in the order of the names; in a folder, names that begin with `.` or `_` are left out.
+    Example: m4_hourly_dataset.tsf
+    """
     kind: Literal["tsf"] = "tsf"
+    """The kind of source."""
     id: list[str] | None = None
+    """Attributes that tell one series from another; joined by / they are the id. Null: series_name, else every text
+    attribute. Example: [series_name]
+    """
     columns: dict[str, str] = field(default_factory=dict)
+    """Our column name -> the attribute's. Example: {store_type: type}"""
     encoding: str = "utf8"
+    """Any encoding that Python knows. Example: cp1252"""
 
     def __post_init__(self) -> None:
         require_encoding(self.encoding)

@@ -12,24 +12,44 @@ _CHOICES = {"schedule": get_args(Schedule), "averaging": get_args(Averaging)}
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """`clip_norm` is the global gradient norm (null: no clipping); null budgets adapt to the size of the panel."""
+    """How one network is trained; budgets that are null adapt to the size of the panel."""
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012 - read by pydantic where the config file is parsed
 
     max_steps: int | None = None
+    """Optimizer steps at most. Null: 300 to 1,500 by the number of training origins; in segments 200 to 1,000. Example:
+    2000
+    """
     batch_size: int | None = None
+    """Windows per step. Null: 64, 128 or 256 by the number of training origins. Example: 128"""
     learning_rate: float = 5e-3
+    """Peak learning rate of AdamW. Example: 0.001"""
     weight_decay: float = 1e-2
+    """Weight decay of AdamW, at least 0. Example: 0.0"""
     clip_norm: float | None = 1.0
+    """Largest norm of all gradients together. Null: gradients are not clipped. Example: 0.5"""
     schedule: Schedule = "one_cycle"
-    valid_every: int | None = None  # steps between looks (inner cutoffs, checkpoint); null: max_steps / 20
-    patience: int = 6  # looks without a better validation loss before stopping
-    averaging: Averaging = "none"  # which weights are evaluated and kept: the last, their moving or their late average
-    average_decay: float = 0.99  # of the moving average, per step
-    bptt_length: int | None = None  # steps through which gradients reach back; null: the whole window
-    tf32: bool = False  # on a GPU: matrix products of float32 in 19 bits
-    bf16: bool = False  # forward and backward in bfloat16, weights and optimizer in float32; forecasts are in float32
-    cuda_graph: bool = True  # on a GPU: the step as one captured graph where that can be done
+    """Learning rate over the steps: constant, cosine or one_cycle. Example: cosine"""
+    valid_every: int | None = None
+    """Steps between looks at the inner cutoffs; a checkpoint is written at each. Null: a twentieth of `max_steps`.
+    Example: 50
+    """
+    patience: int = 6
+    """Looks without a better validation loss before training stops. Example: 10"""
+    averaging: Averaging = "none"
+    """Which weights are judged and kept: the last (`none`), their moving average (`ema`) or the average of the last
+    quarter (`swa`). Example: ema
+    """
+    average_decay: float = 0.99
+    """Decay of the moving average per step, in (0, 1). Example: 0.995"""
+    bptt_length: int | None = None
+    """Steps through which gradients reach back. Null: the whole window. Example: 64"""
+    tf32: bool = False
+    """On a GPU: matrix products of float32 in 19 bits."""
+    bf16: bool = False
+    """Forward and backward in bfloat16; weights, optimizer and forecasts stay in float32."""
+    cuda_graph: bool = True
+    """On a GPU: the step as one captured graph, where that can be done. Example: false"""
 
     def __post_init__(self) -> None:
         for key, choices in _CHOICES.items():

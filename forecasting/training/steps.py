@@ -4,6 +4,8 @@ On a GPU forward and backward run as one captured CUDA graph, which spares the l
 step; where that cannot be done they run eagerly and `notes` say why. Where memory does not suffice the batch is halved once.
 """
 
+from contextlib import AbstractContextManager, nullcontext
+
 import torch
 from torch import Tensor, nn
 
@@ -64,10 +66,15 @@ class Stepper:
         return self._backward(batch)
 
     def _backward(self, batch: tuple[Tensor, ...]) -> Tensor:
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16), self._kernels():
             loss = self.batches.loss(batch)
-        loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()  # type: ignore[no-untyped-call]
         return loss.detach()
+
+    def _kernels(self) -> AbstractContextManager[None]:
+        """oneDNN's bfloat16 is refused for an LSTM on a processor without it; torch's own kernels do it there."""
+        lacking = self.bf16 and self.device.type == "cpu" and not torch.ops.mkldnn._is_mkldnn_bf16_supported()
+        return torch.backends.mkldnn.flags(enabled=False) if lacking else nullcontext()
 
     def _capture(self, batch: tuple[Tensor, ...]) -> None:
         try:

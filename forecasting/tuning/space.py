@@ -18,10 +18,17 @@ class Distribution:
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012 - read by pydantic where the config file is parsed
 
     low: int | float | None = None
+    """Smallest value. Null: `choices` says what is tried. Example: 16"""
     high: int | float | None = None
+    """Largest value; whole numbers are tried where `low` and `high` are whole. Null: `choices` says what is tried.
+    Example: 64
+    """
     log: bool = False
+    """Whether values are spread evenly on a log scale; `low` must be above 0."""
     step: int | float | None = None
+    """Distance between values; not together with `log`. Null: 1 for whole numbers, none else. Example: 8"""
     choices: tuple[Choice, ...] | None = None
+    """Values to choose from. Null: the range from `low` to `high`. Example: [last_value, standard]"""
 
     def __post_init__(self) -> None:
         ranged = self.low is not None and self.high is not None

@@ -184,7 +184,7 @@ def _numbers(scores: Any) -> str:
 
 
 def markdown(found: dict[str, tuple[Outcome, Outcome | None]], seeds: Sequence[int]) -> str:
-    """One line per set for the README; of networks and blends the chosen ones, of baselines the best."""
+    """One line per set for docs/benchmarks.md; of networks and blends the chosen ones, of baselines the best."""
     lines = [
         f"{datetime.now(tz=UTC):%Y-%m-%d}, seed {', '.join(map(str, seeds))}. `=`: the candidate, chosen on inner cutoffs.",
         "",

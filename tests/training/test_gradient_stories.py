@@ -1,4 +1,4 @@
-"""The two stories of README: who remembers over a hundred steps, and what clipping is for."""
+"""The two stories of docs/benchmarks.md: who remembers over a hundred steps, and what clipping is for."""
 
 import pytest
 

@@ -245,10 +245,19 @@ class BaselineSettings:
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012 - read by pydantic where the config file is parsed
 
     kind: str
-    name: str = ""  # "": the kind
-    engine: EngineName | None = None  # the library that fits; null: the first that the baseline's row names
-    max_seconds: float = 30.0  # of computing per series and cutoff, then the fallback serves it
-    max_history: int | None = None  # newest periods used; null: as the baseline's row says
+    """Which baseline; `forecast forecasters` lists them. Example: ets"""
+    name: str = ""
+    """Name in leaderboard and runs, unique; empty: the kind. Example: ets_short"""
+    engine: EngineName | None = None
+    """The library that fits: statsmodels or statsforecast. Null: the first that the baseline's row names. Example:
+    statsforecast
+    """
+    max_seconds: float = 30.0
+    """Seconds of computing per series and cutoff; what takes longer is served by the fallback. Example: 10"""
+    max_history: int | None = None
+    """Newest periods used. Null: as many as the baseline bears: 500 of arima and window_average, 1,000 of exponential
+    smoothing, 2,000 of theta, else all. Example: 365
+    """
 
     def __post_init__(self) -> None:
         if self.kind not in BASELINES:
