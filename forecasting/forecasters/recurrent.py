@@ -17,7 +17,7 @@ import torch
 
 from forecasting.errors import InputError
 from forecasting.forecasters.defaults import resolve_settings
-from forecasting.forecasters.encoding import Encoding, fit_encoding, last_rows, require_counts
+from forecasting.forecasters.encoding import Encoding, fit_encoding, last_rows, names_of, require_counts
 from forecasting.forecasters.protocol import FitReport, Forecast, Task, failed_forecast
 from forecasting.forecasters.recurrent_forecast import Forecasting
 from forecasting.forecasters.recurrent_settings import RecurrentSettings
@@ -25,6 +25,7 @@ from forecasting.forecasters.recurrent_state import State, read_state, write_sta
 from forecasting.forecasters.recurrent_windows import (
     TrainingStep,
     probe_of,
+    require_drawable,
     shape_of,
     spec_of,
     training_index,
@@ -48,6 +49,13 @@ Mask = npt.NDArray[np.bool_]
 
 _BATCH = {"cpu": 256, "cuda": 4096}
 _PATH_BATCH = {"cpu": 64, "cuda": 512}  # each of these rows has as many paths
+
+
+def require_fittable(resolved: RecurrentSettings, task: Task, arrays: SeriesArrays, until: Origins) -> None:
+    """InputError for what these settings cannot do with these data, known before anything is fitted."""
+    if head_of(resolved.head).of_counts:
+        require_counts(arrays, until, resolved.head)
+    require_drawable(resolved, task, names_of(arrays)["past"])
 
 
 class RecurrentForecaster:
@@ -83,8 +91,7 @@ class RecurrentForecaster:
         index = training_index(resolved, self.task, arrays, until, inner)
         if not len(index):
             raise InputError(_too_short_for_all(resolved, self.task, arrays, until, inner))
-        if head_of(resolved.head).of_counts:
-            require_counts(arrays, until, resolved.head)
+        require_fittable(resolved, self.task, arrays, until)
         encoding = fit_encoding(arrays, until, resolved.transform or "none")
         shape = shape_of(resolved, self.task, encoding)
         limit = training_limit(arrays, until, inner)

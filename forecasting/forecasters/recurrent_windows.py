@@ -3,7 +3,7 @@
 Comes in: settings without nulls, arrays, cutoffs. Goes out: window index, window spec, network shape, and `TrainingStep`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -201,7 +201,7 @@ def _panel_scale(resolved: RecurrentSettings, encoding: Encoding) -> tuple[float
 def shape_of(resolved: RecurrentSettings, task: Task, encoding: Encoding) -> NetworkShape:
     """The sizes of this network; InputError where its steps cannot be drawn and read again."""
     n_past, n_future = len(encoding.names["past"]), len(encoding.names["known_future"])
-    _require_drawable(resolved, task, encoding)
+    require_drawable(resolved, task, encoding.names["past"])
     return NetworkShape(
         cell=resolved.cell,
         topology=resolved.topology,
@@ -229,8 +229,8 @@ def shape_of(resolved: RecurrentSettings, task: Task, encoding: Encoding) -> Net
     )
 
 
-def _require_drawable(resolved: RecurrentSettings, task: Task, encoding: Encoding) -> None:
-    past = encoding.names["past"]
+def require_drawable(resolved: RecurrentSettings, task: Task, past: Sequence[str]) -> None:
+    """InputError where steps cannot be drawn and read again: with `past` covariates, or a head without spread."""
     if resolved.way == "recursive" and past:
         raise InputError(
             f"a step that was drawn has no past covariates to be read with, got {', '.join(past)} with strategy recursive: "

@@ -49,8 +49,7 @@ def test_links_and_anchors_lead_somewhere(page):
 def test_every_path_that_a_page_names_exists(page):
     text = page.read_text(encoding="utf-8")
     named = re.findall(r"`((?:tests|configs|forecasting|dashboards|flows|docs)/[\w./-]+)`", text)
-    planned = ("forecasting/stages", "forecasting/init")  # where the pipeline's stages are moving to
-    missing = [path for path in named if not (ROOT / path).exists() and not path.startswith(planned)]
+    missing = [path for path in named if not (ROOT / path).exists()]
     assert missing == []
 
 

@@ -228,3 +228,16 @@ def test_sample_paths_are_written_to_a_file_and_nothing_is_published(tmp_path):
         run(parse_config(config), "predict", {"forecaster": "walks", "paths": 5})
     with pytest.raises(InputError, match="need a network that can draw, got naive"):
         run(parse_config(config), "predict", options | {"forecaster": "naive"})
+
+
+def test_what_a_network_cannot_do_with_the_data_is_refused_before_the_first_fit(workspace, tmp_path):
+    rows = [(name, day, day % 7 + 0.5) for name in "ab" for day in range(80)]
+    pl.DataFrame(rows, schema=["unique_id", "ds", "y"], orient="row").write_csv(tmp_path / "halves.csv")
+    data = {"source": {"kind": "csv", "path": str(tmp_path / "halves.csv")}, "freq": 1, "season_length": 7}
+    network = {"hidden_size": 4, "context_length": 7, "training": {"max_steps": 2}}
+    counts = {"head": "negative_binomial", "scaling": "mean_abs", "residual": "none"}
+    networks = [{"name": "fine", **network}, {"name": "counting", **network, **counts}]
+    config = parse_config(tiny_config(workspace, data=data, forecasters=networks, tuning={}))
+    with pytest.raises(InputError, match=r"head negative_binomial needs counts, got y 0\.5"):
+        run(config)
+    assert not (workspace / "tiny" / "results" / "train").exists()

@@ -6,7 +6,7 @@ import polars as pl
 
 from forecasting.forecasters.defaults import resolve_settings
 from forecasting.forecasters.protocol import Task
-from forecasting.forecasters.recurrent import training_index
+from forecasting.forecasters.recurrent import require_fittable, training_index
 from forecasting.forecasters.recurrent_settings import RecurrentSettings
 from forecasting.results import Job, Making
 from forecasting.schema import CUTOFF, UNIQUE_ID, WindowSummary
@@ -63,6 +63,7 @@ class WindowJob(Job[WindowSummary]):
 
     def _windows(self, settings: RecurrentSettings, arrays: SeriesArrays) -> pl.DataFrame:
         resolved = resolve_settings(settings, self.task, arrays, self.until)
+        require_fittable(resolved, self.task, arrays, self.until)
         index = training_index(resolved, self.task, arrays, self.until, self.inner)
         observed = [0] * arrays.n_series
         for series, count in zip(self.until.series.tolist(), arrays.n_observed(self.until).tolist(), strict=True):
