@@ -47,6 +47,8 @@ BESIDE = {  # what an example needs beside it
     "forecasters[].strategy": "forecasters.0.topology=many_to_one",
     "forecasters[].scheduled_sampling": "forecasters.0.decoder=autoregressive",
     "forecasters[].encoding.length": "forecasters.0.encoding.kind=segments",
+    "forecasters[].forget_gate": "forecasters.0.cell=slstm",
+    "forecasters[].recurrent_blocks": "forecasters.0.cell=slstm",
 }
 PYDANTIC = re.compile(
     r"Input should|valid (integer|number|string|list|dict|boolean|tuple)|instance of|Extra inputs|Field required|type=|String should|Value error"

@@ -132,7 +132,9 @@ class RecurrentSettings:
     last_value
     """
     head: str = "quantiles"
-    """What is learnt of each step: point, quantiles, normal, student_t or negative_binomial. Example: student_t"""
+    """What is learnt of each step: point, quantiles, normal, laplace, student_t or negative_binomial.
+    Example: student_t
+    """
     loss: str | None = None
     """What is minimised: pinball, mae, mse, huber, mase, smape or likelihood. Null: the head's own, pinball for
     quantiles, likelihood for a distribution. Example: mae

@@ -196,7 +196,7 @@ def test_a_baseline_that_takes_too_long_is_stopped(monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.usefixtures("pool")
 def test_the_cap_holds_in_a_worker_for_each_series() -> None:
-    arrays = walks(3, length=400)
+    arrays = walks(3, length=4000)  # a fit takes longer than any tick of the clock
 
     forecast = LocalForecaster(BaselineSettings("arima", max_seconds=0.0005), TASK, 2).forecast(
         arrays, last_origins(arrays), no_progress

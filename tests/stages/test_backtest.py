@@ -47,11 +47,11 @@ def test_a_further_cutoff_forecasts_only_itself(workspace) -> None:
 def test_what_a_killed_run_has_finished_is_not_forecast_again(workspace, monkeypatch) -> None:
     real, calls = backtest_jobs.backtest, []
 
-    def dies_at_the_third(*args):
+    def dies_at_the_third(*args, **named):
         calls.append(args)
         if len(calls) == 3:
             raise KeyboardInterrupt
-        return real(*args)
+        return real(*args, **named)
 
     monkeypatch.setattr(backtest_jobs, "backtest", dies_at_the_third)
     with pytest.raises(KeyboardInterrupt):
