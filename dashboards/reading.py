@@ -7,13 +7,12 @@ next click, an old one is never read twice.
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 import streamlit as st
 from deltalake import DeltaTable
 
-from forecasting.schema import UNIQUE_ID
+from forecasting.schema import UNIQUE_ID, Latest
 
 
 @dataclass(frozen=True)
@@ -28,13 +27,15 @@ class Pipeline:
         """Where its tables lie."""
         return self.workspace / self.name
 
-    def latest(self) -> dict[str, Any] | None:
-        """`latest.json` of the last finished run, or None before there is one."""
+    def latest(self) -> Latest | None:
+        """`latest.json` of the last finished run; None before there is one, and where the next run must make it anew."""
         path = self.folder / "latest.json"
         if not path.exists():
             return None
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        return found
+        try:
+            return Latest.model_validate(json.loads(path.read_text(encoding="utf-8")))
+        except (OSError, ValueError):  # pydantic's own error is a ValueError
+            return None
 
     def version(self, table: str) -> int | None:
         """The newest version of a table, or None where it does not exist yet."""

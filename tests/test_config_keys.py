@@ -119,7 +119,7 @@ def test_every_example_is_accepted(row: Row):
         raw["data"]["source"]["parameters"] = {"since": 1}
     if row.path == "tuning.space.KEY.choices":
         raw["tuning"]["space"]["hidden_size"] = {"choices": yaml.safe_load(row.example)}
-    parse_config(raw)
+    assert isinstance(parse_config(raw), Config)
 
 
 @pytest.mark.parametrize("wrong", WRONG)

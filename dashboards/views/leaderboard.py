@@ -12,6 +12,7 @@ from forecasting.figures.labels import interval, metric_label, number, percent
 from forecasting.figures.leaderboard import leaderboard_bars
 from forecasting.figures.steps import step_profile
 from forecasting.figures.table import leaderboard_table, metrics_of
+from forecasting.schema import Latest
 
 TITLE = "Leaderboard"
 ORDER = 1
@@ -23,17 +24,17 @@ def render(pipeline: Pipeline) -> None:
     if latest is None:
         page.missing(f"There is no finished run in {pipeline.folder} yet.", "run", pipeline.name)
         return
-    board = pl.DataFrame(latest["leaderboard"], infer_schema_length=None)
-    page.block("verdict" if latest["decision"] == "promoted" else "verdict other", latest["verdict"])
-    nominal = interval(tuple(latest["quantile_levels"]))
+    board = pl.DataFrame(latest.leaderboard, infer_schema_length=None)
+    page.block("verdict" if latest.decision == "promoted" else "verdict other", latest.verdict)
+    nominal = interval(tuple(latest.quantile_levels))
     page.cards(_cards(latest, board, nominal))
-    finished = str(latest["finished_at"])[:16].replace("T", " ")
-    page.block("note", f"Run {latest['run_id']}, data version {latest['dataset_version']}, finished {finished} UTC.")
+    finished = str(latest.finished_at)[:16].replace("T", " ")
+    page.block("note", f"Run {latest.run_id}, data version {latest.dataset_version}, finished {finished} UTC.")
     aim = "" if nominal is None else f" Coverage aims at {number(nominal, 2)}."
     page.section(
         "Leaderboard", f"Every network and baseline on the same cutoffs; the best value of a column is bold.{aim}"
     )
-    st.html(leaderboard_table(board, latest["champion"], nominal))
+    st.html(leaderboard_table(board, latest.champion, nominal))
     _charts(pipeline, latest, board)
     _report(latest)
 
@@ -51,10 +52,10 @@ def first_models(board: pl.DataFrame, champion: str) -> list[str]:
     return list(dict.fromkeys(wanted))[:2]
 
 
-def _cards(latest: dict[str, Any], board: pl.DataFrame, nominal: float | None) -> list[tuple[str, str, str]]:
+def _cards(latest: Latest, board: pl.DataFrame, nominal: float | None) -> list[tuple[str, str, str]]:
     """Champion, its primary metric, its coverage; its skills, or those of the best network where a baseline won."""
-    champion, metric, beside = latest["champion"], latest["primary_metric"], best_baseline(board)
-    won = latest["champion_kind"] != "baseline"
+    champion, metric, beside = latest.champion, latest.primary_metric, best_baseline(board)
+    won = latest.champion_kind != "baseline"
     row: dict[str, Any] = next(board.filter(pl.col("model") == champion).iter_rows(named=True), {})
     items = [("champion", champion, "network" if won else "baseline")]
     items.append((metric_label(metric).name, number(row.get(metric)), metric_label(metric).hint))
@@ -71,11 +72,11 @@ def _cards(latest: dict[str, Any], board: pl.DataFrame, nominal: float | None) -
     return items
 
 
-def _charts(pipeline: Pipeline, latest: dict[str, Any], board: pl.DataFrame) -> None:
+def _charts(pipeline: Pipeline, latest: Latest, board: pl.DataFrame) -> None:
     metrics = [m for m in metrics_of(board) if board[m].count()]
     if not metrics:
         return
-    first = latest["primary_metric"] if latest["primary_metric"] in metrics else metrics[0]
+    first = latest.primary_metric if latest.primary_metric in metrics else metrics[0]
     page.section("One metric")
     metric = st.segmented_control(
         "Metric",
@@ -86,16 +87,16 @@ def _charts(pipeline: Pipeline, latest: dict[str, Any], board: pl.DataFrame) -> 
         key="metric",
         label_visibility="collapsed",
     )
-    page.chart(leaderboard_bars(board, metric, latest["champion"]), "bars")
-    steps = pipeline.rows("step_scores", run_id=latest["run_id"])
+    page.chart(leaderboard_bars(board, metric, latest.champion), "bars")
+    steps = pipeline.rows("step_scores", run_id=latest.run_id)
     if steps is None or steps.filter(pl.col("metric") == metric).is_empty():
         page.missing(f"There are no scores by step of {metric_label(metric).name}.", "backtest", pipeline.name)
         return
-    page.chart(step_profile(steps, metric, first_models(board, latest["champion"])), "steps")
+    page.chart(step_profile(steps, metric, first_models(board, latest.champion)), "steps")
 
 
-def _report(latest: dict[str, Any]) -> None:
-    report = Path(latest.get("report") or "")
+def _report(latest: Latest) -> None:
+    report = Path(latest.report)
     if report.is_file():
         st.download_button(
             "Download the report (HTML)", report.read_bytes, f"{report.stem}.html", "text/html", on_click="ignore"

@@ -12,7 +12,7 @@ from dashboards.views.leaderboard import first_models
 from forecasting.figures.fan import forecast_fan
 from forecasting.figures.labels import interval
 from forecasting.figures.table import leaderboard_table, metrics_of
-from forecasting.schema import CUTOFF, DS, FALLBACK, UNIQUE_ID, Y
+from forecasting.schema import CUTOFF, DS, FALLBACK, UNIQUE_ID, Latest, Y
 
 TITLE = "Series"
 ORDER = 2
@@ -31,7 +31,7 @@ def render(pipeline: Pipeline) -> None:
     page.link("series", unique_id)
     latest = pipeline.latest()
     history = pipeline.rows("series", unique_id)
-    backtest = None if latest is None else pipeline.rows("backtest", unique_id, latest["run_id"])
+    backtest = None if latest is None else pipeline.rows("backtest", unique_id, latest.run_id)
     published = pipeline.rows("forecasts", unique_id)
     cutoffs, publications = cutoff_names(backtest), cutoff_names(published)
     cutoff, publication, whole = _controls(cutoffs, publications)
@@ -61,10 +61,10 @@ def _controls(cutoffs: dict[str, Any], publications: dict[str, Any]) -> tuple[st
     return cutoff, publication, history == "whole"
 
 
-def _models(latest: dict[str, Any]) -> list[str]:
+def _models(latest: Latest) -> list[str]:
     """The models whose backtest is drawn: at first `first_models`."""
-    board = pl.DataFrame(latest["leaderboard"], infer_schema_length=None)
-    first = first_models(board, latest["champion"])
+    board = pl.DataFrame(latest.leaderboard, infer_schema_length=None)
+    first = first_models(board, latest.champion)
     return st.multiselect("Models of the backtest", board["model"].to_list(), default=first, key="models")
 
 
@@ -102,9 +102,9 @@ def _notes(shown: list[pl.DataFrame], published: pl.DataFrame | None, publicatio
     page.notes(notes)
 
 
-def _scores(pipeline: Pipeline, unique_id: str, latest: dict[str, Any], cutoff: object, name: str) -> None:
+def _scores(pipeline: Pipeline, unique_id: str, latest: Latest, cutoff: object, name: str) -> None:
     """The scores of every model for this series."""
-    scores = pipeline.rows("scores", unique_id, latest["run_id"])
+    scores = pipeline.rows("scores", unique_id, latest.run_id)
     if scores is None:
         page.missing("There are no scores yet.", "backtest", pipeline.name)
         return
@@ -113,8 +113,8 @@ def _scores(pipeline: Pipeline, unique_id: str, latest: dict[str, Any], cutoff: 
             "note", "The last run has no scores for this series: it was quarantined, or it has no actual values there."
         )
         return
-    board = pl.DataFrame(latest["leaderboard"], infer_schema_length=None)
+    board = pl.DataFrame(latest.leaderboard, infer_schema_length=None)
     page.section("Scores, mean over all cutoffs" if cutoff is None else f"Scores from cutoff {name}")
-    nominal = interval(tuple(latest["quantile_levels"]))
-    st.html(leaderboard_table(score_board(scores, cutoff, board, metrics_of(board)), latest["champion"], nominal))
+    nominal = interval(tuple(latest.quantile_levels))
+    st.html(leaderboard_table(score_board(scores, cutoff, board, metrics_of(board)), latest.champion, nominal))
     page.notes(reasons(scores, cutoff))

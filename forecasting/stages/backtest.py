@@ -4,7 +4,7 @@ import itertools
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +68,7 @@ def backtest(
                 "moved when the values after the cutoff were changed; it cannot be promoted"
             )
     forecasts = Forecasts(tested, data.run_id, _naive2(bench, tested))
-    s = bench.slicing()
+    s = bench.slicing
     groups = origin_groups(windowed.arrays, windowed.origins, s.slices, plan.config.evaluation.weights)
     comparison = score(plan, tested, forecasts, groups, windowed.overlap(plan.task.horizon))
     publish(plan, data.run_id, forecasts, comparison)
@@ -179,6 +179,7 @@ class _Bench:
             for model, check, detail in zip(models, checks, details, strict=True)
         }
 
+    @cached_property
     def scoring(self) -> Scoring:
         """How the forecasts of this run are scored."""
         evaluation = self.plan.config.evaluation
@@ -192,6 +193,7 @@ class _Bench:
             standard = self.windowed.until if until is None else origins_at(arrays, until)
         return Scoring(metrics=metrics, season_length=self.plan.task.season_length, standard=standard)
 
+    @cached_property
     def slicing(self) -> Slicing:
         """What the scores of this run are grouped by."""
         evaluation, data = self.plan.config.evaluation, self.plan.config.data
@@ -217,7 +219,7 @@ class _Bench:
                 origins=replace(origins, window=origins.window - origins.window.min()),  # numbered as by itself
                 fallback=plan.fallback,
                 device=plan.device,
-                scoring=self.scoring(),
+                scoring=self.scoring,
                 workers=plan.workers if wide else 1,
                 memory=plan.paths.memory,
                 stays=wide or quick,
@@ -270,8 +272,8 @@ class _Bench:
             chunks=chunks,
             dataset=self.data.dataset,
             origins=self.windowed.origins,
-            scoring=self.scoring(),
-            slicing=self.slicing(),
+            scoring=self.scoring,
+            slicing=self.slicing,
         )
 
 

@@ -1,6 +1,5 @@
 """A small finished pipeline as frames, and as the tables and `latest.json` that a run leaves; some ids are hostile."""
 
-import json
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -9,6 +8,8 @@ import polars as pl
 from deltalake import write_deltalake
 
 from forecasting.operations.report import ReportData
+from forecasting.results import write_json
+from forecasting.schema import Latest
 
 HOSTILE = '<img src=x onerror="window.hacked=1">'
 SCRIPT = "</script><script>window.hacked=1</script>"
@@ -165,18 +166,20 @@ def write_workspace(workspace: Path, name: str = "fertility", ids: list[str] | N
     }
     for table, rows in tables.items():
         write_deltalake(str(folder / table), rows.to_arrow())
-    latest = {
-        "run_id": "run1",
-        "champion": "gru_encoder_decoder",
-        "champion_kind": "recurrent",
-        "verdict": VERDICT,
-        "decision": "promoted",
-        "primary_metric": "mase",
-        "quantile_levels": [0.1, 0.5, 0.9],
-        "dataset_version": 0,
-        "leaderboard": board.to_dicts(),
-        "report": str(folder / "report.html"),
-        "finished_at": "2026-01-05T06:00:00+00:00",
-    }
-    (folder / "latest.json").write_text(json.dumps(latest, sort_keys=True), encoding="utf-8")
+    latest = Latest(
+        run_id="run1",
+        mlflow_run_id=None,
+        champion="gru_encoder_decoder",
+        champion_kind="recurrent",
+        best_baseline="ets",
+        verdict=VERDICT,
+        decision="promoted",
+        primary_metric="mase",
+        quantile_levels=[0.1, 0.5, 0.9],
+        dataset_version=0,
+        leaderboard=board.to_dicts(),
+        report=str(folder / "report.html"),
+        finished_at="2026-01-05T06:00:00+00:00",
+    )
+    write_json(folder / "latest.json", latest.model_dump())
     return folder
