@@ -77,7 +77,7 @@ def _stage_command(stage: Stage) -> Callable[..., None]:
         from forecasting.config import load_config
 
         config = load_config(config_path, overrides)
-        given = {name: value for name, value in options.items() if value not in (None, False)}
+        given = {name: value for name, value in options.items() if value is not None and value is not False}
         with _terminal(as_json) as terminal:
             called = _plainly if plain or prefect_server() is None else _as_flow
             summary = called(config, stage.name, given)

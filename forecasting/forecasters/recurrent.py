@@ -39,7 +39,7 @@ from forecasting.processes import Progress
 from forecasting.series.arrays import FloatArray, IntArray, Origins, SeriesArrays
 from forecasting.training.devices import exact, resolve, seeded
 from forecasting.training.loop import OnValidation, nothing, train
-from forecasting.training.state import Checkpoints
+from forecasting.training.state import Checkpoints, Trained
 from forecasting.windows.panel import Panel
 from forecasting.windows.spec import WindowSpec
 
@@ -49,6 +49,18 @@ Mask = npt.NDArray[np.bool_]
 
 _BATCH = {"cpu": 256, "cuda": 4096}
 _PATH_BATCH = {"cpu": 64, "cuda": 512}  # each of these rows has as many paths
+
+
+def _course(trained: Trained, resolved: RecurrentSettings) -> dict[str, Any]:
+    """What a reader should know of a training: its steps, and the settings with nothing left to adapt."""
+    return {
+        "n_skipped_steps": trained.n_skipped,
+        "n_steps": trained.n_steps,
+        "resumed_from_step": trained.resumed_from,
+        **trained.notes,
+        **{k: v for k, v in asdict(resolved).items() if k != "training"},
+        **asdict(resolved.training),
+    }
 
 
 def require_fittable(resolved: RecurrentSettings, task: Task, arrays: SeriesArrays, until: Origins) -> None:
@@ -110,13 +122,11 @@ class RecurrentForecaster:
                 seed=self.seed,
                 spec=spec,
             )
-            known = inner.take(arrays.n_observed(inner) >= (resolved.min_history or 0))
-            forecasting = self._forecasting(resolved, network, panel, spec)
             validation = Validation(
-                forecasting=forecasting,
+                forecasting=self._forecasting(resolved, network, panel, spec),
                 task=self.task,
                 arrays=arrays,
-                inner=known,
+                inner=inner.take(arrays.n_observed(inner) >= (resolved.min_history or 0)),
                 limit=last_rows(arrays, until),
                 n_paths=resolved.n_paths,
             )
@@ -133,23 +143,13 @@ class RecurrentForecaster:
             )
         self.resolved, self.encoding, self.network = resolved, encoding, network
         self.fitted_on = _fitted_on(arrays, until, len(index))
-        notes = {
-            "n_parameters": sum(p.numel() for p in network.parameters()),
-            "n_windows": len(index),
-            "n_skipped_steps": trained.n_skipped,
-            "n_steps": trained.n_steps,
-            "resumed_from_step": trained.resumed_from,
-            **trained.notes,
-            **{k: v for k, v in asdict(resolved).items() if k != "training"},
-            **asdict(resolved.training),
-        }
-        seconds = time.perf_counter() - began
+        notes = {"n_parameters": sum(p.numel() for p in network.parameters()), "n_windows": len(index)}
         return FitReport(
-            seconds=seconds,
+            seconds=time.perf_counter() - began,
             best_step=trained.best_step,
             best_loss=trained.best_loss,
             history=trained.history,
-            notes=notes,
+            notes=notes | _course(trained, resolved),
             profiles=trained.profiles,
         )
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial, singledispatchmethod
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import polars as pl
 import yaml
@@ -39,58 +39,6 @@ from forecasting.tracking.registry import CHALLENGER, CHAMPION, annotate, promot
 from forecasting.tracking.runs import Status, Tracker, TrackingUnavailable
 
 T = TypeVar("T")
-
-
-class Recorder(Protocol):
-    """Where the values of a run go; also where versions are registered (see `stages.promote.Registry`)."""
-
-    @property
-    def mlflow_run_id(self) -> str | None:
-        """The parent run, None before there is one and where MLflow cannot be asked."""
-        ...
-
-    def take(self, value: object) -> None:
-        """Record what a stage returned; the same value again adds nothing."""
-        ...
-
-    def register_champion(self, state: Path, model: str, verdict: Verdict) -> str | None:
-        """As in `Registry`."""
-        ...
-
-    def register_challenger(self, state: Path, model: str, verdict: Verdict) -> str | None:
-        """As in `Registry`."""
-        ...
-
-    def move_champion(self, version: str) -> None:
-        """As in `Registry`."""
-        ...
-
-    def end(self, status: Status) -> None:
-        """The run is over: FINISHED, FAILED, or KILLED where a signal stopped it."""
-        ...
-
-
-class NoRecorder:
-    """Records nothing."""
-
-    mlflow_run_id: str | None = None
-
-    def take(self, value: object) -> None:
-        """Record nothing."""
-
-    def register_champion(self, state: Path, model: str, verdict: Verdict) -> str | None:  # noqa: ARG002
-        """Register nothing."""
-        return None
-
-    def register_challenger(self, state: Path, model: str, verdict: Verdict) -> str | None:  # noqa: ARG002
-        """Register nothing."""
-        return None
-
-    def move_champion(self, version: str) -> None:
-        """Move nothing."""
-
-    def end(self, status: Status) -> None:
-        """End nothing."""
 
 
 class MlflowRecorder:

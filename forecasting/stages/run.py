@@ -10,7 +10,8 @@ from forecasting.schema import MonitorSummary, RunSummary, StageSummary
 from forecasting.stages.ingest import Ingested
 from forecasting.stages.lock import locked
 from forecasting.stages.plan import Plan, plan_of
-from forecasting.stages.recording import MlflowRecorder, NoRecorder, Recorder
+from forecasting.stages.recorder import NoRecorder, Recorder
+from forecasting.stages.recording import MlflowRecorder
 from forecasting.stages.reporter import listening
 from forecasting.stages.sentences import sentence
 from forecasting.stages.table import STAGES, Options, Step, Table, chain_to

@@ -13,7 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from forecasting.errors import unknown
+from forecasting.errors import InputError, unknown
 
 Function = Callable[..., Any]
 Options = Mapping[str, Any]
@@ -41,7 +41,7 @@ class Option:
     @property
     def flag(self) -> str:
         """As it is written on the command line."""
-        return f"--{self.name.replace('_', '-')}"
+        return _flag(self.name)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,13 +49,14 @@ class Stage:
     """One stage. Its function asks for earlier stages' values by the names that these `give` them.
 
     `variants` are functions of the same file that are called in its place where the option of that name is given;
-    `writes_nothing` names those of them that need neither lock nor record.
+    `writes_nothing` names those of them that need neither lock nor record. `together`: an option that needs another.
     """
 
     name: str
     gives: str
     variants: Mapping[str, str] = field(default_factory=dict)
     writes_nothing: frozenset[str] = frozenset()
+    together: Mapping[str, str] = field(default_factory=dict)
     in_run: bool = True
 
     def chosen(self, options: Options) -> Function:
@@ -101,7 +102,9 @@ STAGES: Table = table_of(
     Stage(name="train", gives="trained"),
     Stage(name="backtest", gives="compared"),
     Stage(name="promote", gives="promoted", variants={"rollback": "roll_back"}),
-    Stage(name="predict", gives="predicted", variants={"forecaster": "predict_evaluated"}),
+    Stage(
+        name="predict", gives="predicted", variants={"forecaster": "predict_evaluated"}, together={"paths": "output"}
+    ),
     Stage(name="report", gives="reported"),
     Stage(name="monitor", gives="monitored", in_run=False),
 )
@@ -122,15 +125,14 @@ class Step:
 
     def call(self, values: Mapping[str, Any]) -> Any:
         """The function with what it asks for."""
-        takes = inspect.signature(self.function).parameters.values()
-        keywords = {p.name: self.options[p.name] for p in takes if p.kind is p.KEYWORD_ONLY and p.name in self.options}
+        keywords = {name: self.options[name] for name in takes(self.function) if name in self.options}
         return self.function(*(values[name] for name in needs(self.function)), **keywords)
 
 
 def chain_to(target: str | None, options: Options, table: Table) -> list[Step]:
     """The steps to `target` in their order, each stage that it needs first; without a target those of a whole run.
 
-    Raises InputError for an unknown stage.
+    Raises InputError for an unknown stage, and for options that do not go together, before anything is done.
     """
     if target is None:
         return [_step(stage, {}) for stage in table.values() if stage.in_run]
@@ -138,6 +140,7 @@ def chain_to(target: str | None, options: Options, table: Table) -> list[Step]:
         raise unknown("a stage", target, list(table), "the command")
     makers = {stage.gives: stage for stage in table.values()}
     steps = {target: _step(table[target], options)}
+    _require_agreement(steps[target])
     todo = [steps[target]]
     while todo:
         earlier = [makers[value] for value in needs(todo.pop().function) if value in makers]
@@ -150,6 +153,30 @@ def chain_to(target: str | None, options: Options, table: Table) -> list[Step]:
 def needs(function: Function) -> list[str]:
     """The values that a stage reads, by name."""
     return [p.name for p in inspect.signature(function).parameters.values() if p.kind is not p.KEYWORD_ONLY]
+
+
+def takes(function: Function) -> list[str]:
+    """The options of a stage, by name."""
+    return [p.name for p in inspect.signature(function).parameters.values() if p.kind is p.KEYWORD_ONLY]
+
+
+def _require_agreement(step: Step) -> None:
+    """InputError for an option that the chosen function would not look at, or that misses the one it needs."""
+    given = [name for name, value in step.options.items() if value is not None and value is not False]
+    chosen = next((name for name in step.stage.variants if name in given), None)
+    known = takes(step.function)
+    for name in given:
+        if chosen is not None and name not in (chosen, *known):
+            raise InputError(f"{_flag(name)} does not go with {_flag(chosen)}, got both: leave one of them out")
+        if chosen is None and name not in known:
+            raise unknown(f"an option of {step.stage.name}", name, known, "the command")
+        needed = step.stage.together.get(name)
+        if needed is not None and needed not in given:
+            raise InputError(f"{_flag(name)} is written to a file, got {_flag(name)} alone: add {_flag(needed)} FILE")
+
+
+def _flag(option: str) -> str:
+    return f"--{option.replace('_', '-')}"
 
 
 def _step(stage: Stage, options: Options) -> Step:

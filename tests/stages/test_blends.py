@@ -12,7 +12,7 @@ from forecasting.config import parse_config
 from forecasting.errors import InputError
 from forecasting.stages.predict import predict
 from forecasting.stages.promote import promote
-from forecasting.stages.recording import NoRecorder
+from forecasting.stages.recorder import NoRecorder
 from tests.conftest import tiny_config
 from tests.stages.chain import fitted
 

@@ -76,3 +76,17 @@ def test_a_chain_holds_what_is_needed_and_no_more():
 def test_an_unknown_stage_is_refused_with_the_known_ones():
     with pytest.raises(InputError, match="ingest"):
         chain_to("digest", {}, STAGES)
+
+
+@pytest.mark.parametrize(
+    ("stage", "options", "message"),
+    [
+        ("predict", {"forecaster": "all", "model": "models:/a@champion"}, "--model does not go with --forecaster"),
+        ("predict", {"forecaster": "all", "dry_run": True}, "--dry-run does not go with --forecaster"),
+        ("predict", {"forecaster": "all", "paths": 5}, "got --paths alone: add --output FILE"),
+        ("backtest", {"horizon": 3}, "an option of backtest must be one of output, got 'horizon'"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused_before_anything_is_done(stage, options, message):
+    with pytest.raises(InputError, match=message):
+        chain_to(stage, options, STAGES)
