@@ -8,7 +8,8 @@ gru   r, z = sigmoid(W_x x_t + b_x + W_h h_{t-1} + b_h)                         
       h_t = (1 - z) * n + z * h_{t-1}
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -24,7 +25,8 @@ class _Kernel(nn.RNNBase):
     def forward(self, inputs_BTF: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """All steps in one call of the kernel."""
         packed = None if state is None else tuple(part[None] for part in state)
-        hidden_BTD, after = super().forward(inputs_BTF, packed[0] if packed and self.n_states == 1 else packed)
+        with _onednn_where_it_can(inputs_BTF.device):
+            hidden_BTD, after = super().forward(inputs_BTF, packed[0] if packed and self.n_states == 1 else packed)
         return hidden_BTD, tuple(part.squeeze(0) for part in (after if isinstance(after, tuple) else (after,)))
 
     def first_state(self, inputs: Tensor) -> State:
@@ -32,6 +34,24 @@ class _Kernel(nn.RNNBase):
 
     def step(self, input_BF: Tensor, state: State) -> State:
         return _Kernel.forward(self, input_BF[:, None], state)[1]  # not self.forward, which a probe may have replaced
+
+
+@contextmanager
+def _onednn_where_it_can(device: torch.device) -> Iterator[None]:
+    """oneDNN refuses an LSTM in bfloat16 on a processor without it (a RuntimeError): torch's own kernels do it there.
+
+    `torch.backends.mkldnn.flags` would set more than this, and warn of it.
+    """
+    in_bf16 = device.type == "cpu" and torch.is_autocast_enabled("cpu")
+    if not in_bf16 or torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        yield
+        return
+    before = torch._C._get_mkldnn_enabled()
+    torch._C._set_mkldnn_enabled(False)
+    try:
+        yield
+    finally:
+        torch._C._set_mkldnn_enabled(before)
 
 
 class _RNN(_Kernel, nn.RNN):  # type: ignore[misc]

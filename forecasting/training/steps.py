@@ -4,9 +4,6 @@ On a GPU forward and backward run as one captured CUDA graph, which spares the l
 step; where that cannot be done they run eagerly and `notes` say why. Where memory does not suffice the batch is halved once.
 """
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-
 import torch
 from torch import Tensor, nn
 
@@ -67,15 +64,10 @@ class Stepper:
         return self._backward(batch)
 
     def _backward(self, batch: tuple[Tensor, ...]) -> Tensor:
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16), self._kernels():
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
             loss = self.batches.loss(batch)
-            loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()  # type: ignore[no-untyped-call]
         return loss.detach()
-
-    def _kernels(self) -> AbstractContextManager[None]:
-        """oneDNN's bfloat16 is refused for an LSTM on a processor without it; torch's own kernels do it there."""
-        lacking = self.bf16 and self.device.type == "cpu" and not torch.ops.mkldnn._is_mkldnn_bf16_supported()
-        return _without_onednn() if lacking else nullcontext()
 
     def _capture(self, batch: tuple[Tensor, ...]) -> None:
         try:
@@ -86,14 +78,3 @@ class Stepper:
         except CaptureError as error:
             self.wants_graph = False
             self.notes["step"] = f"eager: {error}"
-
-
-@contextmanager
-def _without_onednn() -> Iterator[None]:
-    """Torch's own kernels inside; `torch.backends.mkldnn.flags` sets more than this, and warns of it."""
-    before = torch._C._get_mkldnn_enabled()
-    torch._C._set_mkldnn_enabled(False)
-    try:
-        yield
-    finally:
-        torch._C._set_mkldnn_enabled(before)
