@@ -72,8 +72,8 @@ def our_side(folder: Path, workers: int) -> dict[str, Any]:
     config = parse_config(raw)
     found = ingest(plan_of(config))
     seconds = time.perf_counter() - started
-    kept = {name: found.summary[name] for name in ("n_series", "n_rows", "n_quarantined", "version", "digest")}
-    return {"seconds": seconds, "changed": found.changed} | kept
+    kept = found.summary.model_dump(include={"n_series", "n_rows", "n_quarantined", "version", "digest"})
+    return {"seconds": seconds, "changed": not found.summary.reused} | kept
 
 
 def side(name: str, folder: Path, workers: int) -> dict[str, Any]:
