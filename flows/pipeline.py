@@ -12,8 +12,8 @@ from flows.record import RunLog, end_killed_runs, label
 from flows.signals import end_with_parent, stoppable_flow
 from flows.tasks import call_stage
 from forecasting.config import parse_config
+from forecasting.reporting.reporter import Silent, listening, reporting
 from forecasting.schema import RunSummary, StageSummary
-from forecasting.stages.reporter import Silent, listening, reporting
 from forecasting.stages.run import Work, run
 from forecasting.stages.table import STAGES, Options, Stage, Table
 

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from forecasting import __version__
-from forecasting.console import (
+from forecasting.environment import prefect_home, prefect_server, quiet
+from forecasting.errors import EXIT_CODES, ForecastingError, InputError, Terminated
+from forecasting.reporting.console import (
     Terminal,
     print_json,
     show_account,
@@ -19,8 +21,6 @@ from forecasting.console import (
     show_stage,
     show_start,
 )
-from forecasting.environment import prefect_home, prefect_server, quiet
-from forecasting.errors import EXIT_CODES, ForecastingError, InputError, Terminated
 from forecasting.stages.table import STAGES, Options, Stage
 
 if TYPE_CHECKING:
@@ -191,7 +191,7 @@ def forecasters() -> None:
     """List cells, topologies, heads, baselines and metrics with a line each."""
     from rich.console import Console
 
-    from forecasting.catalogue import catalogue
+    from forecasting.reporting.catalogue import catalogue
 
     console = Console(highlight=False)
     for title, rows in catalogue().items():
@@ -237,7 +237,7 @@ def _root(version: Annotated[bool, typer.Option("--version", help="print the ver
 def _terminal(as_json: bool) -> Any:
     from contextlib import contextmanager
 
-    from forecasting.stages.reporter import reporting
+    from forecasting.reporting.reporter import reporting
 
     @contextmanager
     def listen() -> Any:

@@ -14,17 +14,18 @@ from forecasting.config_keys import keys_of
 from forecasting.errors import InputError, unknown
 from forecasting.evaluation.gate import PromotionSettings
 from forecasting.evaluation.metrics import METRICS, primary
-from forecasting.forecasters.baselines import BASELINES, BaselineSettings
+from forecasting.forecasters.baselines.settings import BaselineSettings
+from forecasting.forecasters.baselines.table import BASELINES
 from forecasting.forecasters.blend import BLEND, NETWORKS, BlendSettings
-from forecasting.forecasters.recurrent_settings import EncodingSettings, RecurrentSettings
+from forecasting.forecasters.recurrent.settings import EncodingSettings, RecurrentSettings
 from forecasting.freq import parse_freq, require_zone
 from forecasting.operations.monitoring import MonitoringSettings
 from forecasting.operations.prediction import PredictionSettings
-from forecasting.series.aggregation import AggregateSettings
-from forecasting.series.calendar import CALENDAR
-from forecasting.series.cutoffs import EvaluationSettings
-from forecasting.series.quality import QualitySettings
-from forecasting.series.snapping import tolerance
+from forecasting.series.arrays.calendar import CALENDAR
+from forecasting.series.arrays.cutoffs import EvaluationSettings
+from forecasting.series.checks.aggregation import AggregateSettings
+from forecasting.series.checks.quality import QualitySettings
+from forecasting.series.checks.snapping import tolerance
 from forecasting.sources import Source
 from forecasting.sources.secrets import masked
 from forecasting.training.settings import TrainingSettings

@@ -8,14 +8,14 @@ import yaml
 from forecasting.config import Config, Data, parse_config
 from forecasting.config_keys import is_settings, keys_of, options, sections
 from forecasting.errors import InputError
-from forecasting.forecasters.recurrent_settings import EncodingSettings, RecurrentSettings
+from forecasting.forecasters.recurrent.settings import EncodingSettings, RecurrentSettings
 from forecasting.models.cells import CELLS
 from forecasting.models.decoders.autoregressive import SAMPLING_SCHEDULES
 from forecasting.models.encodings import ENCODINGS
 from forecasting.models.heads import HEADS
 from forecasting.models.topologies import TOPOLOGIES
 from forecasting.reporting.config_reference import Row, looked_up, reference
-from forecasting.series.calendar import CALENDAR
+from forecasting.series.arrays.calendar import CALENDAR
 from forecasting.sources.builtin import DATASETS, BuiltinSource
 from forecasting.training.losses import LOSSES
 from forecasting.windows.residuals import RESIDUALS

@@ -5,8 +5,8 @@ from io import StringIO
 import polars as pl
 from rich.console import Console
 
-from forecasting.console import show_account
-from forecasting.series.account import FINDINGS, REASONS, account
+from forecasting.reporting.console import show_account
+from forecasting.series.checks.account import FINDINGS, REASONS, account
 
 
 def shown(rows: list[tuple[str, str, str, int]], width: int = 160) -> str:

@@ -35,12 +35,11 @@ USES: dict[str, set[str]] = {
     "tracking": TO_7,  # 9
     "operations": TO_10,  # 10
     "config": TO_10,  # 11
-    "catalogue": TO_10,  # 11
-    "reporting": TO_10 | {"config", "catalogue"},  # 11
-    "stages": TO_10 | {"config"},  # 12
+    "reporting": TO_10 | {"config"},  # 11
+    "stages": TO_10 | {"config", "reporting"},  # 12
     "init": TO_10 | {"config", "stages"},  # 13
-    "flows": TO_10 | {"config", "catalogue", "stages"},  # 13
-    "cli": TO_10 | {"config", "catalogue", "reporting", "stages", "init", "flows", "dashboards"},  # 14
+    "flows": TO_10 | {"config", "reporting", "stages"},  # 13
+    "cli": TO_10 | {"config", "reporting", "stages", "init", "flows", "dashboards"},  # 14
     "dashboards": {"top", "figures"},
 }
 # Parts that need no more than these at import, besides the standard library.
@@ -106,7 +105,7 @@ def imports_of(file: Path, root: Path) -> Iterator[Import]:
 
 
 def part_of(module: str) -> str:
-    """forecasting.series.grid -> series, forecasting.errors -> errors, flows.train -> flows."""
+    """forecasting.series.checks.grid -> series, forecasting.errors -> errors, flows.train -> flows."""
     parts = module.split(".")
     return parts[0] if parts[0] != "forecasting" else parts[1] if len(parts) > 1 else "__init__"
 
@@ -192,21 +191,21 @@ def test_every_import_goes_down_the_one_way_road() -> None:
 @pytest.mark.parametrize(
     ("path", "code"),
     [
-        ("forecasting/series/grid.py", "from forecasting.evaluation.metrics import METRICS"),
-        ("forecasting/series/grid.py", "from forecasting import stages"),
-        ("forecasting/series/grid.py", "from ..evaluation import gate"),
+        ("forecasting/series/checks/grid.py", "from forecasting.evaluation.metrics import METRICS"),
+        ("forecasting/series/checks/grid.py", "from forecasting import stages"),
+        ("forecasting/series/checks/grid.py", "from ...evaluation import gate"),
         ("forecasting/evaluation/gate.py", "import forecasting.figures.fan"),
         ("forecasting/tuning/study.py", "def f():\n    import forecasting.tracking.runs"),
         ("forecasting/models/cells.py", "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import polars"),
         ("forecasting/windows/index.py", "from forecasting.schema import Y"),
         ("forecasting/training/loop.py", "import mlflow.pytorch"),
-        ("forecasting/operations/report.py", "import importlib\nimportlib.import_module('mlflow')"),
+        ("forecasting/operations/prediction.py", "import importlib\nimportlib.import_module('mlflow')"),
         ("forecasting/stages/run.py", "from prefect import flow"),
         ("forecasting/evaluation/gate.py", "from optuna.trial import Trial"),
         ("forecasting/stages/run.py", "from forecasting.cli import main"),
         ("flows/train.py", "import forecasting.cli"),
         ("dashboards/app.py", "from forecasting.tracking import runs"),
-        ("forecasting/results.py", "from forecasting.series.store import SeriesStore"),
+        ("forecasting/results.py", "from forecasting.series.table.store import SeriesStore"),
         ("forecasting/errors.py", "import polars"),
         ("forecasting/plugins/one.py", ""),
     ],

@@ -14,7 +14,9 @@ def shown(tmp_path: Path, columns: int, body: str) -> list[str]:
     """The screen after `body` ran inside a Terminal, `terminal`."""
     lines = [f"    {line}" for line in body.strip().splitlines()]
     script = tmp_path / "script.py"
-    script.write_text("\n".join(["from forecasting.console import Terminal", "with Terminal() as terminal:", *lines]))
+    script.write_text(
+        "\n".join(["from forecasting.reporting.console import Terminal", "with Terminal() as terminal:", *lines])
+    )
     code, written = on_terminal([str(script)], columns)
     assert code == 0, written
     return screen_of(written, columns)

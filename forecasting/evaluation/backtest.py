@@ -11,7 +11,7 @@ from forecasting.forecasters.fallback import forecast_with_fallback
 from forecasting.forecasters.protocol import Forecaster, to_frame
 from forecasting.processes import Progress
 from forecasting.schema import CUTOFF, DS, UNIQUE_ID, BacktestTable, check
-from forecasting.series.arrays import Origins, SeriesArrays
+from forecasting.series.arrays.series_arrays import Origins, SeriesArrays
 
 
 def backtest(

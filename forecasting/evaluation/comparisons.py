@@ -12,7 +12,7 @@ import polars as pl
 from forecasting.evaluation.diebold_mariano import diebold_mariano
 from forecasting.evaluation.pairs import Groups, Pairs
 from forecasting.evaluation.significance import compare
-from forecasting.series.arrays import FloatArray
+from forecasting.series.arrays.series_arrays import FloatArray
 
 SCHEMA = {
     "model": pl.String,

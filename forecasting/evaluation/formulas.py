@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from forecasting.series.arrays import FloatArray, IntArray
+from forecasting.series.arrays.series_arrays import FloatArray, IntArray
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from forecasting.forecasters.attempt import ran_out_of_time
+from forecasting.forecasters.baselines.attempt import ran_out_of_time
 from forecasting.forecasters.protocol import Forecast, Forecaster, no_progress
-from forecasting.series.arrays import FloatArray, Origins, SeriesArrays
+from forecasting.series.arrays.series_arrays import FloatArray, Origins, SeriesArrays
 
 _SHOWN = 5
 

@@ -15,7 +15,7 @@ from forecasting.errors import InputError, unknown
 from forecasting.evaluation import formulas
 from forecasting.evaluation.formulas import Cases
 from forecasting.schema import quantile_column
-from forecasting.series.arrays import FloatArray
+from forecasting.series.arrays.series_arrays import FloatArray
 
 Undefined = tuple[str, Callable[[Cases], npt.NDArray[np.bool_]]]  # a reason, and the cases (n,) that it holds for
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import polars as pl
 
 from forecasting.schema import CUTOFF, UNIQUE_ID
-from forecasting.series.arrays import FloatArray, IntArray
+from forecasting.series.arrays.series_arrays import FloatArray, IntArray
 
 FEW_SERIES = 8  # below it the groups are blocks of time, where there are more of them than series
 BLOCKS = 10

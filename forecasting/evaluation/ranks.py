@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy  # scipy.stats takes a second to load: on its first use, which is long after the start
 
-from forecasting.series.arrays import FloatArray
+from forecasting.series.arrays.series_arrays import FloatArray
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,8 @@ from forecasting.schema import (
     quantile_columns,
     quantile_levels_of,
 )
-from forecasting.series.arrays import Origins, SeriesArrays
-from forecasting.series.scale import in_sample_scale, standard_deviation
+from forecasting.series.arrays.scale import in_sample_scale, standard_deviation
+from forecasting.series.arrays.series_arrays import Origins, SeriesArrays
 
 _KEY = ["run_id", "model", UNIQUE_ID, CUTOFF]
 

@@ -5,7 +5,7 @@ import polars as pl
 from forecasting.evaluation.backtest import backtest
 from forecasting.evaluation.scoring import score
 from forecasting.forecasters.protocol import Forecaster, no_progress
-from forecasting.series.arrays import Origins, SeriesArrays
+from forecasting.series.arrays.series_arrays import Origins, SeriesArrays
 
 
 def inner_score(forecaster: Forecaster, fallback: str, arrays: SeriesArrays, inner: Origins, metric: str) -> float:

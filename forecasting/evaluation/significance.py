@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from forecasting.evaluation.pairs import Groups
-from forecasting.series.arrays import FloatArray
+from forecasting.series.arrays.series_arrays import FloatArray
 
 FEWEST_GROUPS = 5
 RESAMPLES = 1999

@@ -13,8 +13,8 @@ from forecasting.errors import InputError, unknown
 from forecasting.evaluation.metrics import METRICS
 from forecasting.evaluation.scoring import cases_of
 from forecasting.schema import CUTOFF, UNIQUE_ID, SlicesTable, check
-from forecasting.series.arrays import FloatArray, IntArray, Origins, SeriesArrays
-from forecasting.series.calendar import holidays_of, local_clock
+from forecasting.series.arrays.calendar import holidays_of, local_clock
+from forecasting.series.arrays.series_arrays import FloatArray, IntArray, Origins, SeriesArrays
 
 ALL, BY_CUTOFF, HISTORY, WEEKDAY, HOLIDAY = "all", "cutoff", "history_length", "weekday", "holiday"
 _OF_STEPS = (WEEKDAY, HOLIDAY)

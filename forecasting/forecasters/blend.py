@@ -17,11 +17,10 @@ import numpy as np
 import numpy.typing as npt
 
 from forecasting.errors import InputError
-from forecasting.forecasters.protocol import FitReport, Forecast, Forecaster, Task, failed_forecast
-from forecasting.forecasters.state_file import write_state_file
+from forecasting.forecasters.protocol import FitReport, Forecast, Forecaster, Task, failed_forecast, write_state_file
 from forecasting.processes import Progress
-from forecasting.series.arrays import FloatArray, Origins, SeriesArrays
-from forecasting.series.scale import in_sample_scale
+from forecasting.series.arrays.scale import in_sample_scale
+from forecasting.series.arrays.series_arrays import FloatArray, Origins, SeriesArrays
 
 SMALLEST_WEIGHT = 0.02  # a member with less is left out: it costs time and says next to nothing
 NETWORKS, BLEND = "networks", "blend"  # names of the automatic ones

@@ -8,12 +8,13 @@ from dataclasses import replace
 import numpy as np
 
 from forecasting.errors import unknown
-from forecasting.forecasters.baselines import BASELINES, BaselineSettings
-from forecasting.forecasters.local import LocalForecaster
+from forecasting.forecasters.baselines.forecaster import LocalForecaster
+from forecasting.forecasters.baselines.settings import BaselineSettings
+from forecasting.forecasters.baselines.table import BASELINES
 from forecasting.forecasters.protocol import CanForecast, Forecast, failed_forecast, no_progress
 from forecasting.processes import Progress
-from forecasting.series.arrays import Origins, SeriesArrays
-from forecasting.series.unlearnable import Reasons, unlearnable
+from forecasting.series.arrays.series_arrays import Origins, SeriesArrays
+from forecasting.series.arrays.unlearnable import Reasons, unlearnable
 
 LAST_RESORT = "naive"
 

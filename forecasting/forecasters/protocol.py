@@ -1,5 +1,8 @@
 """What every forecaster is, network or baseline: fit on what was known, forecast from origins, save, load."""
 
+import json
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -10,7 +13,7 @@ import polars as pl
 
 from forecasting.processes import Progress
 from forecasting.schema import CUTOFF, DS, FALLBACK, STEP, UNIQUE_ID, Y_HAT, quantile_columns
-from forecasting.series.arrays import FloatArray, Origins, SeriesArrays
+from forecasting.series.arrays.series_arrays import FloatArray, Origins, SeriesArrays
 
 
 @dataclass(frozen=True)
@@ -111,3 +114,17 @@ def to_frame(forecast: Forecast, arrays: SeriesArrays, origins: Origins, task: T
             FALLBACK: pl.Series(list(np.repeat(forecast.fallback, H)), dtype=pl.String),
         }
     ).sort(UNIQUE_ID, CUTOFF, DS)
+
+
+def write_state_file(folder: Path, values: Mapping[str, Any]) -> None:
+    """Write folder/forecaster.json, the old or the new one whole even when the machine stops; makes the folder.
+
+    ValueError for NaN and infinities, which JSON does not have.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    unfinished = folder / f"forecaster.json.{os.getpid()}.tmp"
+    with unfinished.open("w", encoding="utf-8") as file:
+        file.write(json.dumps(values, indent=2, sort_keys=True, allow_nan=False) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    unfinished.replace(folder / "forecaster.json")

@@ -14,8 +14,8 @@ import yaml
 
 from forecasting.config import parse_config
 from forecasting.errors import InputError
+from forecasting.init.proposal import Proposal, propose
 from forecasting.schema import DS, UNIQUE_ID, Y
-from forecasting.series.proposal import Proposal, propose
 from forecasting.sources import SOURCES, Source
 
 _KNOWN_AS = {

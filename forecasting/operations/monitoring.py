@@ -12,11 +12,11 @@ import polars as pl
 from forecasting.errors import InputError
 from forecasting.evaluation.backtest import backtest
 from forecasting.evaluation.scoring import score
-from forecasting.forecasters.baselines import BaselineSettings
-from forecasting.forecasters.local import LocalForecaster
+from forecasting.forecasters.baselines.forecaster import LocalForecaster
+from forecasting.forecasters.baselines.settings import BaselineSettings
 from forecasting.forecasters.protocol import Task, no_progress
 from forecasting.schema import CUTOFF, DS, UNIQUE_ID, quantile_columns
-from forecasting.series.arrays import Origins, SeriesArrays
+from forecasting.series.arrays.series_arrays import Origins, SeriesArrays
 
 REFERENCE = "seasonal_naive"
 METRICS_REALISED = ["mae", "smape", "mase", "coverage"]

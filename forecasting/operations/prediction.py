@@ -15,18 +15,18 @@ from pathlib import Path
 import polars as pl
 
 from forecasting.errors import InputError, LimitError, unknown
-from forecasting.forecasters.baselines import BASELINES
-from forecasting.forecasters.catalog import load_forecaster, read_state
+from forecasting.forecasters.baselines.forecaster import LocalForecaster
+from forecasting.forecasters.baselines.table import BASELINES
 from forecasting.forecasters.fallback import forecast_with_fallback
-from forecasting.forecasters.local import LocalForecaster
 from forecasting.forecasters.protocol import Forecaster, to_frame
+from forecasting.forecasters.saved import load_forecaster, read_state
 from forecasting.operations.publishing import GENERATED_AT, ForecastFile
 from forecasting.processes import Progress, run_jobs
 from forecasting.schema import CUTOFF, DS, FALLBACK, UNIQUE_ID, ForecastTable, PublishedTable, check
-from forecasting.series.arrays import Origins, SeriesArrays, require_future
-from forecasting.series.cutoffs import last_origins, no_such_origin, rows_at
-from forecasting.series.parts import Part, Parts
-from forecasting.series.unlearnable import unknown_ahead
+from forecasting.series.arrays.cutoffs import last_origins, no_such_origin, rows_at
+from forecasting.series.arrays.parts import Part, Parts
+from forecasting.series.arrays.series_arrays import Origins, SeriesArrays, require_future
+from forecasting.series.arrays.unlearnable import unknown_ahead
 
 _NETWORKS = ("ensemble", "recurrent")  # one thread each; baselines bring processes of their own
 _START_SECONDS = 10.0  # of work that processes must save before they are started: they import for some seconds first
@@ -80,7 +80,7 @@ class Request:
     model: str
     device: str = "cpu"
     workers: int = 1
-    memory: Path | None = None
+    cache: Path | None = None
     origin: str | None = None
     drops: bool = False
     lineage: Lineage | None = None
@@ -137,7 +137,7 @@ def _run(
 def forecast_part(job: Job, on_progress: Progress) -> ForecastFile | None:
     """Forecast the series of one part and write them; None where none of them has the origin."""
     request, arrays = job.request, job.part.arrays()
-    forecaster = _loaded(request.state, request.digest, request.device, request.workers, request.memory)
+    forecaster = _loaded(request.state, request.digest, request.device, request.workers, request.cache)
     align, horizon = job.part.dataset.reading.align, forecaster.task.horizon
     origins = last_origins(arrays, align) if request.origin is None else rows_at(arrays, request.origin)
     if not len(origins):
@@ -196,6 +196,6 @@ def _require_few_fallbacks(files: Sequence[ForecastFile], settings: PredictionSe
 
 
 @lru_cache(maxsize=1)
-def _loaded(state: Path, digest: str, device: str, workers: int, memory: Path | None) -> Forecaster:  # noqa: ARG001
+def _loaded(state: Path, digest: str, device: str, workers: int, cache: Path | None) -> Forecaster:  # noqa: ARG001
     """The forecaster in `state`, read once for all parts of a process; another digest is another forecaster."""
-    return load_forecaster(state, device, workers, memory)
+    return load_forecaster(state, device, workers, cache)

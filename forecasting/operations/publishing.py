@@ -22,7 +22,7 @@ from deltalake.transaction import AddAction, RemoveAction, create_table_with_add
 
 from forecasting.errors import InputError, LockedError
 from forecasting.schema import CUTOFF, DS, UNIQUE_ID
-from forecasting.series.digest import digest_of_parts
+from forecasting.series.table.digest import digest_of_parts
 
 GENERATED_AT = "generated_at"  # the one column that says nothing of the forecast
 _KEY = [UNIQUE_ID, CUTOFF, DS]

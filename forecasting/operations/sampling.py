@@ -10,7 +10,7 @@ from forecasting.errors import InputError
 from forecasting.forecasters.protocol import Forecaster
 from forecasting.processes import Progress
 from forecasting.schema import CUTOFF, DS, UNIQUE_ID, Y
-from forecasting.series.arrays import FloatArray, Origins, SeriesArrays
+from forecasting.series.arrays.series_arrays import FloatArray, Origins, SeriesArrays
 
 PATH = "path"
 

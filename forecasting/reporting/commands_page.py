@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol, cast
 
-from forecasting.reporting.tables import code, table
+from forecasting.reporting.markdown import code, table
 
 
 class Parameter(Protocol):

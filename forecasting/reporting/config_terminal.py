@@ -11,7 +11,7 @@ from rich.text import Text
 
 from forecasting.config import Config
 from forecasting.config_keys import keys_of, sections
-from forecasting.forecasters.baselines import BASELINES
+from forecasting.forecasters.baselines.table import BASELINES
 from forecasting.reporting.config_reference import Row, Section, looked_up, reference
 
 _WIDEST = 100  # columns: longer lines are hard to read

@@ -3,7 +3,7 @@
 import ast
 from pathlib import Path
 
-from forecasting.reporting.tables import code, table
+from forecasting.reporting.markdown import code, table
 
 FOLDERS = ("forecasting", "flows", "dashboards")
 

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from forecasting.catalogue import catalogue
+from forecasting.reporting.catalogue import catalogue
 from forecasting.reporting.commands_page import Command, commands_page
 from forecasting.reporting.config_reference import Row, Section, reference
+from forecasting.reporting.markdown import code, table
 from forecasting.reporting.modules_page import modules_page
-from forecasting.reporting.tables import code, table
 
 MADE = "<!-- Made from code by `make docs-reference`: change the code, not this page. -->\n\n"
 

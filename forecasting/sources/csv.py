@@ -1,7 +1,7 @@
 """Text files with a header and a delimiter: comes in a path or glob, goes out the long frame."""
 
 import gzip
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from io import BytesIO
@@ -12,8 +12,6 @@ import polars as pl
 
 from forecasting.errors import InputError
 from forecasting.schema import DS, UNIQUE_ID
-from forecasting.sources.csv_types import SAMPLE, types_of
-from forecasting.sources.encodings import is_utf8, require_encoding
 from forecasting.sources.files import (
     Differing,
     Tables,
@@ -21,17 +19,25 @@ from forecasting.sources.files import (
     find_files,
     first_fault,
     identity_of,
+    is_utf8,
     provenance_of,
+    require_encoding,
     runs,
     schemas_of,
     shared_columns,
     shared_types,
 )
-from forecasting.sources.layout import Layout, to_long
+from forecasting.sources.long_frame import Layout, require_iso, to_long, with_stamps
 from forecasting.sources.scan import KEYS, Scan, fingerprint_of
-from forecasting.sources.stamps import require_iso, with_stamps
 
 _SUFFIXES = (".csv", ".csv.gz")
+SAMPLE = 10_000  # rows
+_WIDER: dict[pl.DataType, pl.DataType] = {
+    pl.Int64(): pl.Float64(),
+    pl.Date(): pl.Datetime("us"),
+}
+_PROPOSALS = (pl.Int64(), pl.Float64(), pl.Date(), pl.Datetime("us"))  # for a column that is empty in the first rows
+Opened = Callable[[Mapping[str, pl.DataType]], pl.LazyFrame]
 
 
 @dataclass(frozen=True)
@@ -151,3 +157,34 @@ class CsvSource:
             return {}
         known = {*self.columns.values(), *self.ignore, UNIQUE_ID if self.layout == "wide_rows" else DS}
         return {name: pl.Float64() for name, kind in types.items() if kind == pl.String and name not in known}
+
+
+def types_of(opened: Opened) -> pl.Schema:
+    """`opened` gives the file's rows with some types set and the others inferred from the first `SAMPLE` rows.
+
+    Text is the type of a column that holds values of several kinds, or none.
+    """
+    schema = opened({}).collect_schema()
+    sample = opened(dict.fromkeys(schema, pl.String())).head(SAMPLE).collect()
+    if sample.height < SAMPLE:
+        return schema
+    empty = [name for name in schema if sample[name].null_count() == sample.height]
+    known = {name: kind for name, kind in schema.items() if name not in empty}
+    if not empty and _holds(opened, known, list(known)):
+        return schema
+    return pl.Schema({name: _climbed(opened, name, kind, name in empty) for name, kind in schema.items()})
+
+
+def _climbed(opened: Opened, name: str, kind: pl.DataType, is_empty: bool) -> pl.DataType:
+    ladder = _PROPOSALS if is_empty else (kind, _WIDER[kind]) if kind in _WIDER else (kind,)
+    held = [rung for rung in ladder if rung == pl.String or _holds(opened, {name: rung}, [name])]
+    return pl.String() if not held or held == list(_PROPOSALS) else held[0]
+
+
+def _holds(opened: Opened, types: Mapping[str, pl.DataType], names: list[str]) -> bool:
+    """Whether every value of the columns `names` is of the type that `types` says."""
+    try:
+        opened(types).select(pl.col(names).null_count()).collect(engine="streaming")
+    except pl.exceptions.ComputeError:
+        return False
+    return True

@@ -16,12 +16,18 @@ import polars as pl
 import pyarrow as pa
 
 from forecasting.errors import InputError, unknown
-from forecasting.sources.statement import placed
 
 Value = str | bool | int | float | date | datetime | None
 _SQLITE_ROWS = 1_000_000  # rows per batch; SQLite's columns have no type, so the first batch tells it
 _OTHERS = ("mysql", "mssql", "oracle", "redshift", "clickhouse", "bigquery", "trino")
 _QUOTES = {"mysql": "``", "bigquery": "``", "mssql": "[]"}
+_TOKEN = re.compile(
+    r"""(?P<skip>--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'|"(?:[^"]|"")*"|`[^`]*`|\$(?P<tag>\w*)\$.*?\$(?P=tag)\$|::)"""
+    r"""|(?<![\w:]):(?P<name>[A-Za-z_]\w*)|(?P<end>;)""",
+    re.DOTALL,
+)
+_READS = ("select", "with", "values", "table", "from")
+_COMMENT = re.compile(r"\A(?:\s|\(|--[^\n]*(?:\n|\Z)|/\*.*?\*/)*", re.DOTALL)
 
 
 class Database(Protocol):
@@ -184,3 +190,47 @@ def _frame(batch: pa.RecordBatch, schema: pa.Schema | None = None) -> pl.DataFra
     frame = pl.DataFrame(pl.from_arrow(pa.RecordBatch.from_arrays(stored, schema=_plain_schema(declared))))
     numeric = [field.name for field in declared if (field.metadata or {}).get(b"ADBC:postgresql:typname") == b"numeric"]
     return frame.with_columns(pl.col(numeric).cast(pl.Float64)) if numeric else frame
+
+
+# What is no code: comments, texts, quoted names, PostgreSQL's $tag$ texts. Parameters and casts are told apart after these.
+
+
+def require_one_query(query: str, parameters: Mapping[str, object]) -> None:
+    """Raises InputError for several statements, for one that does not read, and for parameters that do not match."""
+    code = _code(query)
+    if ";" in code.rstrip().removesuffix(";"):
+        raise InputError("a query must be one statement, got several: set data.source.query to one SELECT")
+    first = re.match(r"\w*", query[len((_COMMENT.match(query) or [""])[0]) :])
+    if first is None or first[0].lower() not in _READS:
+        raise InputError(
+            f"a query must only read, got one that starts with {query.strip()[:20]!r}: set data.source.query to a SELECT"
+        )
+    named = set(_names(query))
+    if named != set(parameters):
+        missing, extra = sorted(named - set(parameters)), sorted(set(parameters) - named)
+        raise InputError(
+            f"the parameters must be those that the query names (:name), got none for {missing} and unused {extra}: "
+            "set data.source.parameters"
+        )
+
+
+def placed(query: str, mark: str) -> tuple[str, list[str]]:
+    """The query with numbered placeholders (`mark` and a number from 1), and the name of each number."""
+    order = list(dict.fromkeys(_names(query)))
+    text = _TOKEN.sub(lambda found: f"{mark}{order.index(found['name']) + 1}" if found["name"] else found[0], query)
+    return text.strip().removesuffix(";"), order
+
+
+def quoted(table: str, quotes: Sequence[str]) -> str:
+    """schema.table as quoted names: whatever the text holds, it is a name and never code."""
+    left, right = quotes[0], quotes[-1]
+    return ".".join(f"{left}{part.replace(right, right * 2)}{right}" for part in table.split("."))
+
+
+def _names(query: str) -> list[str]:
+    return [found["name"] for found in _TOKEN.finditer(query) if found["name"]]
+
+
+def _code(query: str) -> str:
+    """The query without comments, texts and quoted names."""
+    return _TOKEN.sub(lambda found: ";" if found["end"] else " ", query)

@@ -11,10 +11,9 @@ from deltalake.exceptions import DeltaError
 
 from forecasting.errors import InputError
 from forecasting.sources.files import first_fault
-from forecasting.sources.layout import Layout, to_long
+from forecasting.sources.long_frame import Layout, to_long, with_stamps
 from forecasting.sources.places import Options, Place
 from forecasting.sources.scan import KEYS, Scan, fingerprint_of
-from forecasting.sources.stamps import with_stamps
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ A path is a file, a folder or a glob; files are read in the order of their names
 something.
 """
 
+import codecs
 import glob
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
@@ -181,3 +182,19 @@ def first_fault(rows: Tables, options: str) -> InputError | None:
         except READ_ERRORS as error:
             return unreadable(name, error, options)
     return None
+
+
+def require_encoding(encoding: str) -> None:
+    """Raises InputError for an encoding that Python does not know."""
+    try:
+        codecs.lookup(encoding)
+    except LookupError:
+        raise InputError(
+            f"encoding must be one that Python knows (utf8, latin-1, cp1252, utf-16), got {encoding!r}: "
+            "set data.source.encoding"
+        ) from None
+
+
+def is_utf8(encoding: str) -> bool:
+    """Whether a file of this encoding is UTF-8, and may be read as it is."""
+    return codecs.lookup(encoding).name in ("utf-8", "ascii")

@@ -7,13 +7,11 @@ from typing import Literal
 import polars as pl
 
 from forecasting.errors import InputError
-from forecasting.sources.databases import Database, Value, database
+from forecasting.sources.databases import Database, Value, database, quoted, require_one_query
 from forecasting.sources.files import first_fault
-from forecasting.sources.layout import Layout, to_long
+from forecasting.sources.long_frame import Layout, to_long, with_stamps
 from forecasting.sources.scan import KEYS, Scan, streamed
 from forecasting.sources.secrets import Resolved, require_no_password, resolved_url
-from forecasting.sources.stamps import with_stamps
-from forecasting.sources.statement import quoted, require_one_query
 
 
 @dataclass(frozen=True)

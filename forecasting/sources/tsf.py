@@ -10,9 +10,8 @@ import polars as pl
 
 from forecasting.errors import InputError
 from forecasting.schema import DS, UNIQUE_ID, Y
-from forecasting.sources.encodings import require_encoding
-from forecasting.sources.files import find_files, identity_of, provenance_of, unreadable
-from forecasting.sources.layout import renamed
+from forecasting.sources.files import find_files, identity_of, provenance_of, require_encoding, unreadable
+from forecasting.sources.long_frame import renamed
 from forecasting.sources.scan import KEYS, Scan, fingerprint_of, streamed
 from forecasting.sources.tsf_header import Header, read_header
 

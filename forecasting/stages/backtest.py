@@ -13,20 +13,21 @@ import numpy as np
 from forecasting.errors import InputError
 from forecasting.evaluation.owa import NAIVE2
 from forecasting.evaluation.slices import origin_groups, slices_for
-from forecasting.forecasters.baselines import BASELINES, BaselineSettings
-from forecasting.forecasters.catalog import SavedState, load_forecaster
+from forecasting.forecasters.baselines.settings import BaselineSettings
+from forecasting.forecasters.baselines.table import BASELINES
+from forecasting.forecasters.saved import SavedState, load_forecaster
+from forecasting.reporting.reporter import listening
 from forecasting.results import Job, Result
 from forecasting.schema import BacktestSummary, BlendOutcome, ChunkOutcome
-from forecasting.series.arrays import Origins
-from forecasting.series.as_of import as_of
-from forecasting.series.cutoffs import inner_origins, origins_at
+from forecasting.series.arrays.as_of import as_of
+from forecasting.series.arrays.cutoffs import inner_origins, origins_at
+from forecasting.series.arrays.series_arrays import Origins
 from forecasting.stages.champion import Present, present_champion
 from forecasting.stages.comparison import Comparison, Forecasts, Model, Tested
 from forecasting.stages.fits import Order, fit_forecasters, fitted_members
 from forecasting.stages.ingest import Ingested
 from forecasting.stages.jobs.backtest import CheckJob, ChunkJob, DetailJob, Scoring, Slicing, chunks_of
 from forecasting.stages.plan import Plan
-from forecasting.stages.reporter import listening
 from forecasting.stages.score import leaderboard_digest, publish, score
 from forecasting.stages.states import baseline_result
 from forecasting.stages.train import Trained
@@ -221,7 +222,7 @@ class _Bench:
                 device=plan.device,
                 scoring=self.scoring,
                 workers=plan.workers if wide else 1,
-                memory=plan.paths.memory,
+                cache=plan.paths.forecast_cache,
                 stays=wide or quick,
             )
             made.append(job)
@@ -230,7 +231,7 @@ class _Bench:
     def _fit_all_cutoffs(self, model: Model, jobs: Sequence[ChunkJob]) -> None:
         """Where a baseline spreads its series over processes: all cutoffs in one go, so that processes start once.
 
-        The chunks then find the fits in its memory.
+        The chunks then find the fits in its cache.
         """
         plan = self.plan
         missing = [job for job in jobs if job.stays and job.workers > 1 and plan.results.find(job) is None]
@@ -240,7 +241,7 @@ class _Bench:
         origins = Origins(
             *(np.concatenate([getattr(part, name) for part in parts]) for name in ("series", "row", "window"))
         )
-        forecaster = load_forecaster(model.state.folder, "cpu", plan.workers, plan.paths.memory)
+        forecaster = load_forecaster(model.state.folder, "cpu", plan.workers, plan.paths.forecast_cache)
         forecaster.forecast(self.windowed.arrays, origins, partial(listening().progress, f"fit {model.name}"))
 
     def _costs_little(self, model: Model) -> bool:

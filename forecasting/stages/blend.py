@@ -3,17 +3,17 @@
 from collections.abc import Mapping
 from functools import partial
 
-from forecasting.forecasters.baselines import BASELINES
+from forecasting.forecasters.baselines.table import BASELINES
 from forecasting.forecasters.blend import BLEND, NETWORKS, BlendSettings
-from forecasting.forecasters.catalog import SavedState, load_forecaster
+from forecasting.forecasters.saved import SavedState, load_forecaster
+from forecasting.reporting.reporter import listening
 from forecasting.results import Result
 from forecasting.schema import BlendOutcome
-from forecasting.series.as_of import as_of
+from forecasting.series.arrays.as_of import as_of
 from forecasting.stages.fits import Fitted
 from forecasting.stages.ingest import Ingested
 from forecasting.stages.jobs.blend import BlendJob, FinalBlendJob
 from forecasting.stages.plan import Plan
-from forecasting.stages.reporter import listening
 from forecasting.stages.states import serving_of
 from forecasting.stages.window import Windowed
 
@@ -48,7 +48,7 @@ def blend(
             metric=plan.metric,
             fallback=plan.fallback,
             device=plan.device,
-            memory=plan.paths.memory,
+            cache=plan.paths.forecast_cache,
             serving=serving_of(plan, data),
         )
         for settings in _asked(plan, list(evaluated))
@@ -85,10 +85,10 @@ def _asked(plan: Plan, networks: list[str]) -> list[BlendSettings]:
 
 
 def _remember(plan: Plan, windowed: Windowed, baselines: Mapping[str, SavedState]) -> None:
-    """What baselines forecast at the inner cutoffs, in all processes at once: the blends then find it in their memory."""
+    """What baselines forecast at the inner cutoffs, in all processes at once: the blends then find it in their cache."""
     arrays = as_of(windowed.arrays, windowed.until)
     kinds = {baseline.name: baseline.kind for baseline in plan.config.baselines}
     for name, state in baselines.items():
         if not BASELINES[kinds[name]].closed_form:
-            forecaster = load_forecaster(state.folder, "cpu", plan.workers, plan.paths.memory)
+            forecaster = load_forecaster(state.folder, "cpu", plan.workers, plan.paths.forecast_cache)
             forecaster.forecast(arrays, windowed.inner, partial(listening().progress, f"fit {name}"))

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from forecasting.errors import InputError
-from forecasting.forecasters.catalog import SavedState, read_state, state_digest
+from forecasting.forecasters.saved import SavedState, read_state, state_digest
 from forecasting.results import write_json
 from forecasting.schema import Champion, Served
 from forecasting.stages.comparison import Model

@@ -13,7 +13,7 @@ import polars as pl
 from forecasting.evaluation.leaderboard import Standing
 from forecasting.evaluation.owa import with_owa, with_owa_steps
 from forecasting.evaluation.slices import origin_slices
-from forecasting.forecasters.catalog import SavedState
+from forecasting.forecasters.saved import SavedState
 from forecasting.results import Result
 from forecasting.schema import ChunkOutcome, LeakOutcome, Nothing
 from forecasting.stages.jobs.fit import Recipe

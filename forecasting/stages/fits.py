@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 
 from pydantic import JsonValue
 
-from forecasting.forecasters.ensemble import members_of
-from forecasting.forecasters.recurrent_settings import RecurrentSettings, in_steps, settings_from_dict
+from forecasting.forecasters.recurrent.ensemble import members_of
+from forecasting.forecasters.recurrent.settings import RecurrentSettings, in_steps, settings_from_dict
+from forecasting.reporting.reporter import listening
 from forecasting.results import Result
 from forecasting.schema import EnsembleOutcome, FitOutcome
 from forecasting.stages.ingest import Ingested
 from forecasting.stages.jobs.fit import FEW, AssembleJob, FitJob, Recipe
 from forecasting.stages.plan import Plan
-from forecasting.stages.reporter import listening
 from forecasting.stages.states import serving_of
 
 Fitted = Result[EnsembleOutcome]

@@ -18,22 +18,22 @@ from forecasting.config import Config
 from forecasting.errors import InputError
 from forecasting.freq import parse_freq
 from forecasting.processes import workers_of
+from forecasting.reporting.reporter import listening
 from forecasting.results import Aside, Job, Making
 from forecasting.schema import DS, UNIQUE_ID, AccountLine, ChangeSummary, IngestSummary, Y
-from forecasting.series.arrays import missing_future
-from forecasting.series.changes import changes as changes_between
-from forecasting.series.changes import told
-from forecasting.series.chunks import SeriesChunks
-from forecasting.series.cutoffs import last_origins
-from forecasting.series.dataset import Dataset
-from forecasting.series.draft import Draft, Part
-from forecasting.series.grid import to_grid
-from forecasting.series.quality import Checked, check_series, grid_phase, require_few_quarantined, together
-from forecasting.series.store import DATASET_VERSION, SeriesStore, Version
+from forecasting.series.arrays.cutoffs import last_origins
+from forecasting.series.arrays.dataset import Dataset
+from forecasting.series.arrays.series_arrays import missing_future
+from forecasting.series.checks.grid import to_grid
+from forecasting.series.checks.quality import Checked, check_series, grid_phase, require_few_quarantined, together
+from forecasting.series.table.changes import changes as changes_between
+from forecasting.series.table.changes import told
+from forecasting.series.table.chunks import SeriesChunks
+from forecasting.series.table.new_version import Draft, Part
+from forecasting.series.table.store import DATASET_VERSION, SeriesStore, Version
 from forecasting.sources import Scan
 from forecasting.stages.disk import disk_errors
 from forecasting.stages.plan import Plan, reading_of
-from forecasting.stages.reporter import listening
 
 _BATCH_ROWS = 1_000_000
 _BY_THE_CLOCK = {"future"}  # reasons that another day may take back

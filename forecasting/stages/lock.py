@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import filelock
 
 from forecasting.errors import InputError, LimitError, LockedError
-from forecasting.series.store import SeriesStore
+from forecasting.series.table.store import SeriesStore
 from forecasting.stages.paths import Paths
 from forecasting.stages.plan import Plan
 

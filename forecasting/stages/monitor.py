@@ -6,7 +6,7 @@ from forecasting.errors import InputError
 from forecasting.operations.monitoring import Realised, realised
 from forecasting.operations.publishing import read_published
 from forecasting.schema import MonitorSummary
-from forecasting.stages import tables
+from forecasting.stages import shared_tables as tables
 from forecasting.stages.ingest import Ingested
 from forecasting.stages.plan import Plan
 

@@ -27,9 +27,9 @@ class Paths:
         return self.root / "results"
 
     @property
-    def memory(self) -> Path:
+    def forecast_cache(self) -> Path:
         """Forecasts of baselines, by the history that they were made from."""
-        return self.root / "memory"
+        return self.root / "forecast_cache"
 
     @property
     def champion(self) -> Path:

@@ -13,7 +13,7 @@ from forecasting.config import Config
 from forecasting.forecasters.protocol import Task
 from forecasting.processes import workers_of
 from forecasting.results import Results
-from forecasting.series.arrays import Reading
+from forecasting.series.arrays.series_arrays import Reading
 from forecasting.stages.paths import Paths
 from forecasting.training.devices import resolve
 

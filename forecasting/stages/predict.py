@@ -9,22 +9,22 @@ import polars as pl
 
 from forecasting.config import Config
 from forecasting.errors import InputError, unknown
-from forecasting.forecasters.catalog import load_forecaster, state_digest
+from forecasting.forecasters.saved import load_forecaster, state_digest
 from forecasting.operations.prediction import Lineage, Request, forecast_parts
 from forecasting.operations.publishing import ForecastFile, publish
 from forecasting.operations.sampling import sample_rows
+from forecasting.reporting.reporter import listening
 from forecasting.schema import UNIQUE_ID, PredictSummary
-from forecasting.series.arrays import Origins, SeriesArrays, require_future
-from forecasting.series.cutoffs import last_origins, origins_at
-from forecasting.series.dataset import Dataset
-from forecasting.series.draft import draft_folder
-from forecasting.series.parts import parts_of
+from forecasting.series.arrays.cutoffs import last_origins, origins_at
+from forecasting.series.arrays.dataset import Dataset
+from forecasting.series.arrays.parts import parts_of
+from forecasting.series.arrays.series_arrays import Origins, SeriesArrays, require_future
+from forecasting.series.table.new_version import draft_folder
 from forecasting.stages.champion import champion_of
 from forecasting.stages.ingest import Ingested
 from forecasting.stages.plan import Plan
-from forecasting.stages.reporter import listening
 from forecasting.stages.train import Trained
-from forecasting.tracking.digests import SERVING
+from forecasting.tracking.package import SERVING
 from forecasting.tracking.registry import resolve
 from forecasting.tracking.runs import Tracker
 
@@ -200,7 +200,7 @@ def _request(plan: Plan, model: str, state: Path, origin: str | None) -> Request
         model=model,
         device=plan.device,
         workers=plan.workers,
-        memory=plan.paths.memory,
+        cache=plan.paths.forecast_cache,
         origin=origin,
     )
 

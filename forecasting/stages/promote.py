@@ -11,7 +11,7 @@ import polars as pl
 from forecasting.evaluation.gate import Verdict, decide
 from forecasting.evaluation.metrics import nominal_coverage
 from forecasting.evaluation.rules import Facts, rules_table
-from forecasting.forecasters.catalog import SavedState
+from forecasting.forecasters.saved import SavedState
 from forecasting.processes import run_jobs
 from forecasting.schema import CUTOFF, DS, UNIQUE_ID, Y_HAT, PromoteSummary, RuleRow, Served
 from forecasting.stages.backtest import Compared

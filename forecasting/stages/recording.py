@@ -18,22 +18,22 @@ from forecasting.evaluation.gate import Verdict
 from forecasting.evaluation.rules import rules_table
 from forecasting.figures.leaderboard import leaderboard_bars, skill_intervals
 from forecasting.figures.steps import step_profile
-from forecasting.forecasters.catalog import read_state, state_digest
+from forecasting.forecasters.saved import read_state, state_digest
+from forecasting.reporting.fit_page import memory_sentence, seconds_sentence, training_figures
+from forecasting.reporting.reporter import listening
+from forecasting.reporting.verdict_page import promotion_tags, rules_page, verdict_page
 from forecasting.results import Result, content_digest, write_json
 from forecasting.schema import EnsembleOutcome, StudyOutcome
 from forecasting.stages.backtest import Compared
 from forecasting.stages.comparison import Comparison, Tested
-from forecasting.stages.fit_page import memory_sentence, seconds_sentence, training_figures
 from forecasting.stages.ingest import Ingested
 from forecasting.stages.jobs.fit import Recipe
 from forecasting.stages.monitor import Monitored
 from forecasting.stages.plan import Plan
 from forecasting.stages.promote import Promoted
 from forecasting.stages.report import Reported
-from forecasting.stages.reporter import listening
 from forecasting.stages.train import Trained
 from forecasting.stages.tune import Tuned
-from forecasting.stages.verdict_page import promotion_tags, rules_page, verdict_page
 from forecasting.tracking.provenance import provenance
 from forecasting.tracking.registry import CHALLENGER, CHAMPION, annotate, promote, register
 from forecasting.tracking.runs import Status, Tracker, TrackingUnavailable
@@ -249,7 +249,7 @@ class MlflowRecorder:
             else:
                 self._fitted(tracker, run, recipe, result, params)
             if told.history:
-                figures = training_figures(name, told, recipe)
+                figures = training_figures(name, told, recipe.settings.training.clip_norm, recipe.task.season_length)
                 tracker.log_figures_html(run, figures, "figures/training.html")
         if told.failed is not None:
             tracker.end_parent(run, "FAILED")

@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from forecasting.operations.publishing import scan_published
-from forecasting.operations.report import ReportData, write_report
+from forecasting.reporting.run_report import ReportData, write_report
 from forecasting.results import write_json
 from forecasting.schema import CUTOFF, UNIQUE_ID, Latest, PredictSummary, ReportSummary
 from forecasting.stages.backtest import Compared

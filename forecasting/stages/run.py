@@ -6,14 +6,14 @@ from typing import Any
 
 from forecasting.config import Config
 from forecasting.errors import AlertError, StoppedError
+from forecasting.reporting.reporter import listening
+from forecasting.reporting.sentences import sentence
 from forecasting.schema import MonitorSummary, RunSummary, StageSummary
 from forecasting.stages.ingest import Ingested
 from forecasting.stages.lock import locked
 from forecasting.stages.plan import Plan, plan_of
 from forecasting.stages.recorder import NoRecorder, Recorder
 from forecasting.stages.recording import MlflowRecorder
-from forecasting.stages.reporter import listening
-from forecasting.stages.sentences import sentence
 from forecasting.stages.table import STAGES, Options, Step, Table, chain_to
 
 Work = Callable[[], StageSummary]

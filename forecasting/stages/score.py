@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import polars as pl
 
 from forecasting.evaluation.leaderboard import leaderboard, standing
-from forecasting.series.store import digest_of
-from forecasting.stages import tables
+from forecasting.series.table.store import digest_of
+from forecasting.stages import shared_tables as tables
 from forecasting.stages.comparison import Comparison, Forecasts, Tested
 from forecasting.stages.plan import Plan
 

@@ -3,8 +3,8 @@
 import polars as pl
 from pydantic import JsonValue
 
-from forecasting.forecasters.baselines import BaselineSettings
-from forecasting.forecasters.catalog import SavedState
+from forecasting.forecasters.baselines.settings import BaselineSettings
+from forecasting.forecasters.saved import SavedState
 from forecasting.results import Result
 from forecasting.schema import Nothing
 from forecasting.stages.ingest import Ingested

@@ -8,16 +8,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from forecasting.forecasters.catalog import SavedState
+from forecasting.forecasters.saved import SavedState
+from forecasting.reporting.reporter import listening
 from forecasting.results import Result
 from forecasting.schema import BlendOutcome, TrainSummary
-from forecasting.series.cutoffs import last_origins
+from forecasting.series.arrays.cutoffs import last_origins
 from forecasting.stages.blend import blend, served_blend
 from forecasting.stages.fits import Fitted, Order, fit_forecasters, fitted_members
 from forecasting.stages.ingest import Ingested
 from forecasting.stages.jobs.fit import Recipe
 from forecasting.stages.plan import Plan
-from forecasting.stages.reporter import listening
 from forecasting.stages.states import baseline_states
 from forecasting.stages.tune import Tuned
 from forecasting.stages.window import Windowed

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
-from forecasting.forecasters.recurrent_settings import RecurrentSettings, settings_from_dict
+from forecasting.forecasters.recurrent.settings import RecurrentSettings, settings_from_dict
+from forecasting.reporting.reporter import listening
 from forecasting.results import Result
 from forecasting.schema import StudyOutcome, TuneSummary
 from forecasting.stages.ingest import Ingested
 from forecasting.stages.plan import Plan
-from forecasting.stages.reporter import listening
 from forecasting.stages.window import Windowed
 from forecasting.tuning.space import apply
 from forecasting.tuning.study import StudyJob, create_storage

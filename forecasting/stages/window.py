@@ -6,9 +6,9 @@ import numpy as np
 
 from forecasting.errors import InputError
 from forecasting.schema import WindowSummary
-from forecasting.series.arrays import Origins, SeriesArrays, require_future
-from forecasting.series.cutoffs import inner_origins, last_origins, origins_of, training_origins
-from forecasting.series.inner_windows import InnerWindows, held_back, inner_windows
+from forecasting.series.arrays.cutoffs import inner_origins, last_origins, origins_of, training_origins
+from forecasting.series.arrays.inner_windows import InnerWindows, held_back, inner_windows
+from forecasting.series.arrays.series_arrays import Origins, SeriesArrays, require_future
 from forecasting.stages.ingest import Ingested
 from forecasting.stages.jobs.window import WindowJob
 from forecasting.stages.plan import Plan

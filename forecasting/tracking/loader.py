@@ -12,14 +12,14 @@ import pandas as pd
 import polars as pl
 
 from forecasting.errors import InputError
-from forecasting.forecasters.catalog import load_forecaster
 from forecasting.forecasters.fallback import forecast_with_fallback
 from forecasting.forecasters.protocol import Forecaster, no_progress, to_frame
+from forecasting.forecasters.saved import load_forecaster
 from forecasting.schema import DS, UNIQUE_ID, Y
-from forecasting.series.arrays import Reading, require_future, to_arrays
-from forecasting.series.cutoffs import last_origins
-from forecasting.series.grid import to_grid
-from forecasting.tracking.digests import SERVING, unpack
+from forecasting.series.arrays.cutoffs import last_origins
+from forecasting.series.arrays.series_arrays import Reading, require_future, to_arrays
+from forecasting.series.checks.grid import to_grid
+from forecasting.tracking.package import SERVING, unpack
 
 
 class ServedForecaster:

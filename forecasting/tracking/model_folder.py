@@ -17,9 +17,9 @@ from mlflow.models import Model, ModelSignature
 from mlflow.types import ColSpec, Schema
 from mlflow.types.schema import AnyType
 
-from forecasting.forecasters.catalog import read_state
+from forecasting.forecasters.saved import read_state
 from forecasting.schema import CUTOFF, DS, FALLBACK, STEP, UNIQUE_ID, Y_HAT, Y, quantile_columns
-from forecasting.tracking.digests import SERVING, STATE
+from forecasting.tracking.package import SERVING, STATE
 from forecasting.tracking.provenance import package_versions
 
 LOADER = "forecasting.tracking.loader"

@@ -18,9 +18,9 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
 from forecasting.errors import InputError
-from forecasting.forecasters.catalog import read_state, state_digest
-from forecasting.tracking.digests import STATE, pack, unpack
+from forecasting.forecasters.saved import read_state, state_digest
 from forecasting.tracking.model_folder import DATA, write_model
+from forecasting.tracking.package import STATE, pack, unpack
 from forecasting.tracking.runs import Tracker
 from forecasting.tracking.store import reaching
 

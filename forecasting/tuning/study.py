@@ -14,16 +14,16 @@ from optuna.trial import TrialState
 from forecasting.errors import DivergedError
 from forecasting.evaluation.selection import inner_score
 from forecasting.forecasters.protocol import Task, no_progress
-from forecasting.forecasters.recurrent import RecurrentForecaster, RecurrentSettings
-from forecasting.forecasters.recurrent_settings import settings_from_dict
+from forecasting.forecasters.recurrent.forecaster import RecurrentForecaster, RecurrentSettings
+from forecasting.forecasters.recurrent.settings import settings_from_dict
 from forecasting.processes import Progress
 from forecasting.results import Aside, Job, Making
 from forecasting.schema import StudyOutcome, Trial
-from forecasting.series.arrays import Origins, SeriesArrays
-from forecasting.series.as_of import as_of
-from forecasting.series.cutoffs import inner_origins
-from forecasting.series.dataset import Dataset
-from forecasting.series.inner_windows import InnerWindows
+from forecasting.series.arrays.as_of import as_of
+from forecasting.series.arrays.cutoffs import inner_origins
+from forecasting.series.arrays.dataset import Dataset
+from forecasting.series.arrays.inner_windows import InnerWindows
+from forecasting.series.arrays.series_arrays import Origins, SeriesArrays
 from forecasting.tuning.space import Distribution, apply, suggest
 
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)

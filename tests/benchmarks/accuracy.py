@@ -22,11 +22,11 @@ from typing import Any
 import polars as pl
 
 from forecasting.config import load_config
-from forecasting.console import Terminal
 from forecasting.environment import quiet
 from forecasting.forecasters.blend import NETWORKS
+from forecasting.reporting.console import Terminal
+from forecasting.reporting.reporter import reporting
 from forecasting.schema import BacktestSummary, RunSummary, TrainSummary
-from forecasting.stages.reporter import reporting
 from forecasting.stages.run import run
 from tests.benchmarks.public_sets import SETS, STANDARDISED_BY, PublicSet, Scores, scores_of
 

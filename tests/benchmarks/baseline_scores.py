@@ -15,12 +15,13 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from forecasting.forecasters.baselines import BASELINES, BaselineSettings
-from forecasting.forecasters.local import LocalForecaster
+from forecasting.forecasters.baselines.forecaster import LocalForecaster
+from forecasting.forecasters.baselines.settings import BaselineSettings
+from forecasting.forecasters.baselines.table import BASELINES
 from forecasting.forecasters.protocol import Task, no_progress, to_frame
 from forecasting.processes import workers_of
-from forecasting.series.arrays import Reading, SeriesArrays, to_arrays
-from forecasting.series.cutoffs import last_origins
+from forecasting.series.arrays.cutoffs import last_origins
+from forecasting.series.arrays.series_arrays import Reading, SeriesArrays, to_arrays
 
 SETS = {"m4_hourly": (24, 48), "tourism_monthly": (12, 24), "tourism_quarterly": (4, 8), "nn5_daily": (7, 56), "cif2016": (12, 12)}  # fmt: skip
 REFERENCES = {  # sMAPE and MASE of the M4 competition (m4_hourly) and of the Monash archive

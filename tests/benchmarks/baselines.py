@@ -24,11 +24,12 @@ import polars as pl
 from statsforecast import StatsForecast
 from statsforecast.models import AutoETS, SeasonalNaive, Theta
 
-from forecasting.forecasters.baselines import BASELINES, BaselineSettings
-from forecasting.forecasters.local import LocalForecaster
+from forecasting.forecasters.baselines.forecaster import LocalForecaster
+from forecasting.forecasters.baselines.settings import BaselineSettings
+from forecasting.forecasters.baselines.table import BASELINES
 from forecasting.forecasters.protocol import Task, no_progress, to_frame
-from forecasting.series.arrays import Reading, to_arrays
-from forecasting.series.cutoffs import last_origins
+from forecasting.series.arrays.cutoffs import last_origins
+from forecasting.series.arrays.series_arrays import Reading, to_arrays
 
 KINDS = ("seasonal_naive", "theta", "ets")
 TASK = Task(horizon=12, quantile_levels=(0.1, 0.5, 0.9), season_length=12)

@@ -34,17 +34,17 @@ import psutil
 import torch
 
 from forecasting.config import Config, parse_config
-from forecasting.forecasters.catalog import load_forecaster, state_digest
-from forecasting.forecasters.ensemble import EnsembleForecaster
 from forecasting.forecasters.protocol import no_progress
-from forecasting.forecasters.recurrent_settings import RecurrentSettings
-from forecasting.forecasters.recurrent_windows import spec_of
+from forecasting.forecasters.recurrent.ensemble import EnsembleForecaster
+from forecasting.forecasters.recurrent.settings import RecurrentSettings
+from forecasting.forecasters.recurrent.windows import spec_of
+from forecasting.forecasters.saved import load_forecaster, state_digest
 from forecasting.schema import IngestSummary, Served
-from forecasting.series.arrays import to_arrays
-from forecasting.series.cutoffs import inner_origins, last_origins
-from forecasting.series.dataset import Dataset
-from forecasting.series.parts import parts_of
-from forecasting.series.store import SeriesStore, Version
+from forecasting.series.arrays.cutoffs import inner_origins, last_origins
+from forecasting.series.arrays.dataset import Dataset
+from forecasting.series.arrays.parts import parts_of
+from forecasting.series.arrays.series_arrays import to_arrays
+from forecasting.series.table.store import SeriesStore, Version
 from forecasting.stages.champion import point_to
 from forecasting.stages.ingest import Ingested
 from forecasting.stages.paths import Paths

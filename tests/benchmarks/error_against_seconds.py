@@ -20,12 +20,12 @@ from typing import Any
 import numpy as np
 
 from forecasting.forecasters.protocol import Task, no_progress
-from forecasting.forecasters.recurrent import RecurrentForecaster, RecurrentSettings
-from forecasting.forecasters.recurrent_settings import EncodingSettings
+from forecasting.forecasters.recurrent.forecaster import RecurrentForecaster, RecurrentSettings
+from forecasting.forecasters.recurrent.settings import EncodingSettings
 from forecasting.processes import Progress, run_jobs
-from forecasting.series.arrays import FloatArray, Origins, SeriesArrays
-from forecasting.series.as_of import as_of
-from forecasting.series.cutoffs import evaluation_origins, first_origins
+from forecasting.series.arrays.as_of import as_of
+from forecasting.series.arrays.cutoffs import evaluation_origins, first_origins
+from forecasting.series.arrays.series_arrays import FloatArray, Origins, SeriesArrays
 from forecasting.training.settings import TrainingSettings
 from tests.benchmarks import m4, topologies
 

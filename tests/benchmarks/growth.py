@@ -75,9 +75,9 @@ def of_application(n_series: int, device: torch.device, parts: list[str], *, fir
     """Of a backtest with its scores, and of a prediction."""
     from forecasting.evaluation.backtest import backtest
     from forecasting.evaluation.scoring import score
-    from forecasting.forecasters.catalog import load_forecaster
     from forecasting.forecasters.protocol import no_progress
-    from forecasting.series.cutoffs import evaluation_origins
+    from forecasting.forecasters.saved import load_forecaster
+    from forecasting.series.arrays.cutoffs import evaluation_origins
     from tests.benchmarks import batch_prediction
 
     with tempfile.TemporaryDirectory() as temporary:

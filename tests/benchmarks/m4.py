@@ -12,10 +12,10 @@ import numpy as np
 import polars as pl
 
 from forecasting.forecasters.protocol import Task, no_progress
-from forecasting.forecasters.recurrent import RecurrentForecaster, RecurrentSettings
-from forecasting.series.arrays import FloatArray, Origins, Reading, SeriesArrays, to_arrays
-from forecasting.series.as_of import as_of
-from forecasting.series.cutoffs import evaluation_origins
+from forecasting.forecasters.recurrent.forecaster import RecurrentForecaster, RecurrentSettings
+from forecasting.series.arrays.as_of import as_of
+from forecasting.series.arrays.cutoffs import evaluation_origins
+from forecasting.series.arrays.series_arrays import FloatArray, Origins, Reading, SeriesArrays, to_arrays
 from tests.benchmarks.public_sets import SETS
 
 PUBLIC = SETS["m4_hourly"]

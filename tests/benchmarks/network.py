@@ -22,13 +22,13 @@ import torch
 from torch import Tensor, nn
 
 from forecasting.forecasters.protocol import Task, no_progress
-from forecasting.forecasters.recurrent import RecurrentForecaster, RecurrentSettings
+from forecasting.forecasters.recurrent.forecaster import RecurrentForecaster, RecurrentSettings
 from forecasting.freq import parse_freq
 from forecasting.models.network import Network, build_network
 from forecasting.models.shape import NetworkShape
-from forecasting.series.arrays import Reading, to_arrays
-from forecasting.series.cutoffs import evaluation_origins, first_origins, inner_origins
-from forecasting.series.grid import to_grid
+from forecasting.series.arrays.cutoffs import evaluation_origins, first_origins, inner_origins
+from forecasting.series.arrays.series_arrays import Reading, to_arrays
+from forecasting.series.checks.grid import to_grid
 from forecasting.sources.simulated import SimulatedSource
 from forecasting.training.settings import TrainingSettings
 from forecasting.windows.gather import Inputs

@@ -69,10 +69,10 @@ def bare_side(folder: Path, steps: int, half: int) -> dict[str, Any]:
     from forecasting.config import parse_config
     from forecasting.evaluation.selection import inner_score
     from forecasting.forecasters.protocol import no_progress
-    from forecasting.forecasters.recurrent import RecurrentForecaster
-    from forecasting.forecasters.recurrent_settings import settings_from_dict
-    from forecasting.series.as_of import as_of
-    from forecasting.series.cutoffs import inner_origins
+    from forecasting.forecasters.recurrent.forecaster import RecurrentForecaster
+    from forecasting.forecasters.recurrent.settings import settings_from_dict
+    from forecasting.series.arrays.as_of import as_of
+    from forecasting.series.arrays.cutoffs import inner_origins
     from forecasting.stages.ingest import ingest
     from forecasting.stages.plan import plan_of
     from forecasting.stages.tune import study_jobs

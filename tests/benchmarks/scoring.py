@@ -13,7 +13,7 @@ import polars as pl
 
 from forecasting.evaluation.scoring import score
 from forecasting.forecasters.protocol import Forecast, Task, to_frame
-from forecasting.series.arrays import Origins, SeriesArrays
+from forecasting.series.arrays.series_arrays import Origins, SeriesArrays
 from tests.evaluation.conftest import make_arrays
 
 HORIZON, N_CUTOFFS, HISTORY = 24, 4, 150

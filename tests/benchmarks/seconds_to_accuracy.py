@@ -20,9 +20,9 @@ from pathlib import Path
 
 import numpy as np
 
-from forecasting.forecasters.recurrent_settings import EncodingSettings, RecurrentSettings
+from forecasting.forecasters.recurrent.settings import EncodingSettings, RecurrentSettings
 from forecasting.processes import Progress, run_jobs
-from forecasting.series.arrays import FloatArray
+from forecasting.series.arrays.series_arrays import FloatArray
 from forecasting.training.settings import TrainingSettings
 from tests.benchmarks import m4
 

@@ -26,14 +26,14 @@ import polars as pl
 import torch
 
 from forecasting.forecasters.protocol import Task, no_progress
-from forecasting.forecasters.recurrent import RecurrentForecaster, RecurrentSettings
-from forecasting.forecasters.recurrent_settings import EncodingSettings
+from forecasting.forecasters.recurrent.forecaster import RecurrentForecaster, RecurrentSettings
+from forecasting.forecasters.recurrent.settings import EncodingSettings
 from forecasting.freq import parse_freq
 from forecasting.schema import DS, UNIQUE_ID
-from forecasting.series.arrays import FloatArray, Origins, Reading, SeriesArrays, to_arrays
-from forecasting.series.as_of import as_of
-from forecasting.series.cutoffs import evaluation_origins, first_origins, inner_origins
-from forecasting.series.grid import to_grid
+from forecasting.series.arrays.as_of import as_of
+from forecasting.series.arrays.cutoffs import evaluation_origins, first_origins, inner_origins
+from forecasting.series.arrays.series_arrays import FloatArray, Origins, Reading, SeriesArrays, to_arrays
+from forecasting.series.checks.grid import to_grid
 from forecasting.sources.simulated import SimulatedSource
 from forecasting.training.settings import TrainingSettings
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from forecasting.operations.report import write_report
+from forecasting.reporting.run_report import write_report
 from tests.browser.conftest import Watched
 from tests.figures import example
 

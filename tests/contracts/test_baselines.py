@@ -1,6 +1,7 @@
 """What every baseline of the table keeps, whatever it computes."""
 
 import warnings
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forecasting.forecasters import baselines
-from forecasting.forecasters.baselines import BASELINES, forecast_history
+from forecasting.forecasters.baselines.table import BASELINES, forecast_history
 from forecasting.forecasters.protocol import Task
-from forecasting.series.arrays import FloatArray
+from forecasting.series.arrays.series_arrays import FloatArray
 
 TASK = Task(horizon=9, quantile_levels=(0.05, 0.5, 0.9), season_length=4)
 LINEAR = [kind for kind, row in BASELINES.items() if row.forecast_all]  # closed forms that are linear in the history
@@ -26,10 +27,17 @@ def seasonal_walk(n: int, season_length: int, seed: int) -> FloatArray:
     return 20 + np.cumsum(rng.normal(0.1, 0.3, size=n)) + season
 
 
-def test_the_table_and_the_files_of_the_folder_are_the_same() -> None:
-    files = {path.stem for path in Path(baselines.__file__).parent.glob("*.py") if not path.stem.startswith("_")}
+def test_every_family_of_the_folder_is_in_the_table_in_its_order() -> None:
+    rows = {}
+    for path in Path(baselines.__file__).parent.glob("*.py"):
+        if path.stem != "table":
+            family = getattr(import_module(f"{baselines.__name__}.{path.stem}"), path.stem.upper(), {})
+            rows |= {name: (path.stem, place) for place, name in enumerate(family)}
 
-    assert files == set(BASELINES)
+    assert rows.keys() == BASELINES.keys()
+    for family in {family for family, _ in rows.values()}:
+        names = [name for name in BASELINES if rows[name][0] == family]
+        assert [rows[name][1] for name in names] == list(range(len(names)))
 
 
 @pytest.mark.parametrize("kind", BASELINES)
@@ -37,8 +45,8 @@ def test_each_row_says_what_it_is(kind: str) -> None:
     assert BASELINES[kind].description
     assert BASELINES[kind].quantiles
     row = BASELINES[kind]
-    assert row.min_history.__module__.endswith(f".{kind}")
     assert sum(bool(way) for way in (row.forecast, row.forecast_all, row.members)) == 1
+    assert all(member in BASELINES for member in row.members)
 
 
 @pytest.mark.parametrize("season_length", [1, 4, 7, 13])

@@ -11,17 +11,17 @@ import numpy as np
 import pytest
 
 from forecasting.errors import InputError
-from forecasting.forecasters.catalog import load_forecaster
-from forecasting.forecasters.ensemble import EnsembleForecaster
 from forecasting.forecasters.protocol import no_progress
-from forecasting.forecasters.recurrent import RecurrentForecaster, load
-from forecasting.forecasters.recurrent_settings import EncodingSettings, settings_from_dict
+from forecasting.forecasters.recurrent.ensemble import EnsembleForecaster
+from forecasting.forecasters.recurrent.forecaster import RecurrentForecaster, load
+from forecasting.forecasters.recurrent.settings import EncodingSettings, settings_from_dict
+from forecasting.forecasters.saved import load_forecaster
 from forecasting.models.cell import FORGET_GATES, USUAL_OPTIONS
 from forecasting.models.cells import CELLS
 from forecasting.models.heads import HEADS
 from forecasting.models.topologies import TOPOLOGIES
-from forecasting.series.arrays import Origins
-from forecasting.series.cutoffs import inner_origins
+from forecasting.series.arrays.cutoffs import inner_origins
+from forecasting.series.arrays.series_arrays import Origins
 from forecasting.training.settings import TrainingSettings
 from forecasting.windows.scalers import SCALERS
 from tests.forecasters.combinations import TASK, H, small, waves

@@ -7,8 +7,8 @@ import pytest
 
 from forecasting.errors import InputError
 from forecasting.forecasters.protocol import no_progress
-from forecasting.forecasters.recurrent_settings import RecurrentSettings
-from forecasting.forecasters.refusals import REFUSALS
+from forecasting.forecasters.recurrent.refusals import REFUSALS
+from forecasting.forecasters.recurrent.settings import RecurrentSettings
 from forecasting.models.heads import HEADS
 from forecasting.training.losses import LOSSES
 from forecasting.windows.scalers import SCALERS

@@ -11,9 +11,9 @@ import torch
 
 from forecasting.errors import InputError
 from forecasting.forecasters.protocol import no_progress
-from forecasting.forecasters.recurrent import RecurrentForecaster, RecurrentSettings, load
-from forecasting.forecasters.refusals import REFUSALS
-from forecasting.series.arrays import SeriesArrays
+from forecasting.forecasters.recurrent.forecaster import RecurrentForecaster, RecurrentSettings, load
+from forecasting.forecasters.recurrent.refusals import REFUSALS
+from forecasting.series.arrays.series_arrays import SeriesArrays
 from forecasting.training.settings import TrainingSettings
 from tests.forecasters.combinations import NONE, TASK, H, M, error, every_combination, fitted, name_of, small, waves
 from tests.forecasters.panels import last_origins
@@ -127,7 +127,7 @@ def test_a_combination_that_cannot_be_is_refused_with_its_reason_and_a_way_out(c
     ids=str,
 )
 def test_the_reason_is_told(changes, reason):
-    from forecasting.forecasters.recurrent_settings import EncodingSettings
+    from forecasting.forecasters.recurrent.settings import EncodingSettings
 
     if changes.get("encoding") == "segments":
         changes = changes | {"encoding": EncodingSettings("segments", 4)}

@@ -8,11 +8,11 @@ import pytest
 
 from forecasting.errors import InputError
 from forecasting.forecasters.protocol import Task, no_progress
-from forecasting.forecasters.recurrent import RecurrentForecaster, RecurrentSettings, load
+from forecasting.forecasters.recurrent.forecaster import RecurrentForecaster, RecurrentSettings, load
 from forecasting.models.cells import CELLS
 from forecasting.models.topologies import TOPOLOGIES
-from forecasting.series.arrays import Origins, SeriesArrays
-from forecasting.series.cutoffs import inner_origins
+from forecasting.series.arrays.cutoffs import inner_origins
+from forecasting.series.arrays.series_arrays import Origins, SeriesArrays
 from forecasting.training.settings import TrainingSettings
 from tests.forecasters.panels import last_origins, panel
 

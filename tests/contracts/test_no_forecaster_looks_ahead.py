@@ -6,18 +6,19 @@ import numpy as np
 import pytest
 
 from forecasting.evaluation.leak_check import leak_check
-from forecasting.forecasters.baselines import BASELINES, BaselineSettings
-from forecasting.forecasters.local import LocalForecaster
+from forecasting.forecasters.baselines.forecaster import LocalForecaster
+from forecasting.forecasters.baselines.settings import BaselineSettings
+from forecasting.forecasters.baselines.table import BASELINES
 from forecasting.forecasters.protocol import Task, no_progress
-from forecasting.forecasters.recurrent import RecurrentForecaster
-from forecasting.forecasters.recurrent_settings import RecurrentSettings
+from forecasting.forecasters.recurrent.forecaster import RecurrentForecaster
+from forecasting.forecasters.recurrent.settings import RecurrentSettings
 from forecasting.freq import parse_freq
 from forecasting.models.cells import CELLS
 from forecasting.models.topologies import TOPOLOGIES
-from forecasting.series.arrays import Origins, Reading, SeriesArrays, to_arrays
-from forecasting.series.as_of import as_of
-from forecasting.series.cutoffs import evaluation_origins, first_origins, inner_origins
-from forecasting.series.grid import to_grid
+from forecasting.series.arrays.as_of import as_of
+from forecasting.series.arrays.cutoffs import evaluation_origins, first_origins, inner_origins
+from forecasting.series.arrays.series_arrays import Origins, Reading, SeriesArrays, to_arrays
+from forecasting.series.checks.grid import to_grid
 from forecasting.sources.simulated import SimulatedSource
 from forecasting.training.settings import TrainingSettings
 

@@ -14,7 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 import forecasting.sources
 from forecasting.errors import InputError
 from forecasting.freq import parse_freq
-from forecasting.series.quality import QualitySettings, check_series
+from forecasting.series.checks.quality import QualitySettings, check_series
 from forecasting.sources import (
     SOURCES,
     BuiltinSource,

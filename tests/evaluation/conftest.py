@@ -9,7 +9,7 @@ import polars as pl
 
 from forecasting.forecasters.protocol import FitReport, Forecast, Task
 from forecasting.processes import Progress
-from forecasting.series.arrays import FloatArray, Origins, SeriesArrays, observed
+from forecasting.series.arrays.series_arrays import FloatArray, Origins, SeriesArrays, observed
 
 
 def make_arrays(

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from forecasting.evaluation.leak_check import LeakReport, leak_check, with_noise_after
-from forecasting.forecasters.baselines import BaselineSettings
-from forecasting.forecasters.local import LocalForecaster
+from forecasting.forecasters.baselines.forecaster import LocalForecaster
+from forecasting.forecasters.baselines.settings import BaselineSettings
 from forecasting.forecasters.protocol import Task, no_progress
-from forecasting.series.arrays import FloatArray, Origins, SeriesArrays
+from forecasting.series.arrays.series_arrays import FloatArray, Origins, SeriesArrays
 from tests.evaluation.conftest import FunctionForecaster, last_value, make_arrays, origins_at
 
 TASK = Task(horizon=2, quantile_levels=(0.1, 0.5, 0.9), season_length=1)

@@ -5,10 +5,10 @@ import pytest
 
 from forecasting.evaluation.leak_check import fit_leak_check, leak_check, window_leak_check
 from forecasting.forecasters.protocol import Task, no_progress
-from forecasting.forecasters.recurrent import RecurrentForecaster, RecurrentSettings
-from forecasting.forecasters.recurrent_prefixes import step_forecasts
-from forecasting.series.as_of import as_of
-from forecasting.series.cutoffs import first_origins, inner_origins
+from forecasting.forecasters.recurrent.forecaster import RecurrentForecaster, RecurrentSettings
+from forecasting.forecasters.recurrent.prefixes import step_forecasts
+from forecasting.series.arrays.as_of import as_of
+from forecasting.series.arrays.cutoffs import first_origins, inner_origins
 from forecasting.training.settings import TrainingSettings
 from forecasting.windows import gather as gathering
 from tests.contracts.test_no_forecaster_looks_ahead import TASK, panel

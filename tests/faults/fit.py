@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from forecasting.forecasters.checkpoints import CheckpointFolder
 from forecasting.forecasters.protocol import Task
-from forecasting.forecasters.recurrent import RecurrentForecaster, RecurrentSettings
-from forecasting.series.as_of import as_of
-from forecasting.series.cutoffs import inner_origins
+from forecasting.forecasters.recurrent.checkpoints import CheckpointFolder
+from forecasting.forecasters.recurrent.forecaster import RecurrentForecaster, RecurrentSettings
+from forecasting.series.arrays.as_of import as_of
+from forecasting.series.arrays.cutoffs import inner_origins
 from forecasting.training.settings import TrainingSettings
 from tests.forecasters.panels import last_origins, panel
 

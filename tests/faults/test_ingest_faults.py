@@ -21,8 +21,8 @@ import yaml
 from deltalake.exceptions import TableNotFoundError
 
 from forecasting.config import load_config
-from forecasting.series.digest import digest_of
-from forecasting.series.store import SeriesStore
+from forecasting.series.table.digest import digest_of
+from forecasting.series.table.store import SeriesStore
 from forecasting.stages.ingest import ingest
 from forecasting.stages.plan import plan_of
 

@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 from deltalake import write_deltalake
 
-from forecasting.operations.report import ReportData
+from forecasting.reporting.run_report import ReportData
 from forecasting.results import write_json
 from forecasting.schema import Latest
 

@@ -9,8 +9,8 @@ from typing import Any
 import polars as pl
 
 from forecasting.schema import IngestSummary, ReportSummary
-from forecasting.series.dataset import Dataset
-from forecasting.series.store import Version
+from forecasting.series.arrays.dataset import Dataset
+from forecasting.series.table.store import Version
 from forecasting.stages.ingest import Ingested
 from forecasting.stages.plan import Plan, reading_of
 from forecasting.stages.table import STAGES, Options, Stage, Table, table_of

@@ -18,8 +18,8 @@ from flows.run import run_flow
 from flows.tasks import call_stage
 from forecasting.config import parse_config
 from forecasting.errors import InputError, LimitError
+from forecasting.reporting.reporter import listening, reporting
 from forecasting.schema import ReportSummary
-from forecasting.stages.reporter import listening, reporting
 from forecasting.stages.table import STAGES
 from tests.flows.stub import RUN_ID, noted, stub_table
 

@@ -8,12 +8,12 @@ import numpy as np
 
 from forecasting.errors import InputError
 from forecasting.forecasters.protocol import Task, no_progress
-from forecasting.forecasters.recurrent import RecurrentForecaster, RecurrentSettings
-from forecasting.forecasters.recurrent_settings import EncodingSettings
+from forecasting.forecasters.recurrent.forecaster import RecurrentForecaster, RecurrentSettings
+from forecasting.forecasters.recurrent.settings import EncodingSettings
 from forecasting.models.cells import CELLS
 from forecasting.models.heads import HEADS
 from forecasting.models.topologies import TOPOLOGIES
-from forecasting.series.arrays import Origins, SeriesArrays
+from forecasting.series.arrays.series_arrays import Origins, SeriesArrays
 from forecasting.training.settings import TrainingSettings
 from tests.forecasters.panels import last_origins, panel
 

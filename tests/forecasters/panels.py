@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import polars as pl
 
-from forecasting.series.arrays import FloatArray, Origins, SeriesArrays
+from forecasting.series.arrays.series_arrays import FloatArray, Origins, SeriesArrays
 
 
 def panel(series: dict[str, list[float] | FloatArray], horizon: int) -> SeriesArrays:

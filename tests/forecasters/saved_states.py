@@ -16,11 +16,11 @@ import numpy as np
 
 from forecasting.errors import InputError
 from forecasting.forecasters.protocol import Task, no_progress
-from forecasting.forecasters.recurrent import RecurrentForecaster, RecurrentSettings
-from forecasting.forecasters.recurrent_state import FORMAT
+from forecasting.forecasters.recurrent.forecaster import RecurrentForecaster, RecurrentSettings
+from forecasting.forecasters.recurrent.state import FORMAT
 from forecasting.models.cells import CELLS
 from forecasting.models.topologies import TOPOLOGIES
-from forecasting.series.arrays import Origins, SeriesArrays
+from forecasting.series.arrays.series_arrays import Origins, SeriesArrays
 from forecasting.training.settings import TrainingSettings
 from tests.forecasters.panels import last_origins, panel
 
@@ -87,7 +87,9 @@ def main() -> None:
     """Write the artifacts of the current format; InputError where they stand already."""
     target = ARTIFACTS / f"v{FORMAT}"
     if target.exists():
-        raise InputError(f"artifacts of a format are written once, got {target}: raise FORMAT in recurrent_state.py")
+        raise InputError(
+            f"artifacts of a format are written once, got {target}: raise FORMAT in forecasters/recurrent/state.py"
+        )
     cells = sorted(CELLS)
     for n, topology in enumerate(sorted(TOPOLOGIES)):
         write(target / topology, cells[n % len(cells)], topology)

@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 
 from forecasting.errors import InputError
 from forecasting.evaluation.leak_check import leak_check
-from forecasting.forecasters.baselines import BaselineSettings
+from forecasting.forecasters.baselines.forecaster import LocalForecaster
+from forecasting.forecasters.baselines.settings import BaselineSettings
 from forecasting.forecasters.blend import BlendForecaster, BlendSettings, blended, weights_of
-from forecasting.forecasters.catalog import load_forecaster, read_state
-from forecasting.forecasters.local import LocalForecaster
 from forecasting.forecasters.protocol import Forecast, Task, no_progress
+from forecasting.forecasters.saved import load_forecaster, read_state
 from tests.evaluation.conftest import make_arrays, origins_at
 
 TASK = Task(3, (0.1, 0.5, 0.9), season_length=4)

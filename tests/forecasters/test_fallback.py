@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from forecasting.errors import InputError
-from forecasting.forecasters.baselines import BaselineSettings
+from forecasting.forecasters.baselines.forecaster import LocalForecaster
+from forecasting.forecasters.baselines.settings import BaselineSettings
 from forecasting.forecasters.fallback import forecast_with_fallback
-from forecasting.forecasters.local import LocalForecaster
 from forecasting.forecasters.protocol import FitReport, Forecast, Task, failed_forecast, no_progress, to_frame
 from forecasting.processes import Progress
-from forecasting.series.arrays import Origins, SeriesArrays
+from forecasting.series.arrays.series_arrays import Origins, SeriesArrays
 from tests.forecasters.panels import last_origins, panel
 
 TASK = Task(horizon=2, quantile_levels=(0.1, 0.5, 0.9), season_length=3)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from forecasting.forecasters.baselines import BaselineSettings
+from forecasting.forecasters.baselines.settings import BaselineSettings
 from tests.benchmarks.baseline_scores import REFERENCES, SETS, read_set, scores
 
 DATA = Path(os.environ.get("FORECASTING_DATA", "not set"))

@@ -7,21 +7,21 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from forecasting.errors import InputError, LimitError
-from forecasting.forecasters.baselines import BaselineSettings
-from forecasting.forecasters.catalog import state_digest
-from forecasting.forecasters.ensemble import EnsembleForecaster
-from forecasting.forecasters.local import LocalForecaster
+from forecasting.forecasters.baselines.forecaster import LocalForecaster
+from forecasting.forecasters.baselines.settings import BaselineSettings
 from forecasting.forecasters.protocol import Task, no_progress
-from forecasting.forecasters.recurrent_settings import RecurrentSettings
+from forecasting.forecasters.recurrent.ensemble import EnsembleForecaster
+from forecasting.forecasters.recurrent.settings import RecurrentSettings
+from forecasting.forecasters.saved import state_digest
 from forecasting.operations import prediction
 from forecasting.operations.prediction import PredictionSettings, Request, forecast_parts
-from forecasting.series.arrays import Reading
-from forecasting.series.cutoffs import last_origins
-from forecasting.series.dataset import Dataset
-from forecasting.series.parts import BLOCK, parts_of
-from forecasting.series.store import SeriesStore
+from forecasting.series.arrays.cutoffs import last_origins
+from forecasting.series.arrays.dataset import Dataset
+from forecasting.series.arrays.parts import BLOCK, parts_of
+from forecasting.series.arrays.series_arrays import Reading
+from forecasting.series.table.store import SeriesStore
 from forecasting.training.settings import TrainingSettings
-from tests.series.test_store import NOBODY
+from tests.series.table.test_store import NOBODY
 
 H, TASK = 4, Task(4, (0.1, 0.5, 0.9), 7)
 READING = Reading(freq="1d", horizon=H, season_length=7, align="calendar")

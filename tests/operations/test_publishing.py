@@ -9,7 +9,7 @@ from polars.testing import assert_frame_equal
 from forecasting.errors import InputError, LockedError
 from forecasting.operations import publishing
 from forecasting.operations.publishing import ForecastFile, publish, read_published
-from forecasting.series.digest import digest_of
+from forecasting.series.table.digest import digest_of
 
 KEY = ["unique_id", "cutoff", "ds"]
 

@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 from hypothesis import settings
 
-from forecasting.series.arrays import Reading, SeriesArrays, to_arrays
+from forecasting.series.arrays.series_arrays import Reading, SeriesArrays, to_arrays
 
 PROPERTY = settings(max_examples=80)
 DAY0 = date(2024, 1, 1)

@@ -7,7 +7,7 @@ import pytest
 
 from forecasting.errors import InputError
 from forecasting.sources import CsvSource
-from forecasting.sources.csv_types import SAMPLE
+from forecasting.sources.csv import SAMPLE
 
 
 def write(folder: Path, text: str | bytes, name: str = "data.csv") -> str:

@@ -10,8 +10,8 @@ import pytest
 
 from forecasting.errors import InputError
 from forecasting.sources import SqlSource, databases
+from forecasting.sources.databases import placed
 from forecasting.sources.secrets import resolved_url
-from forecasting.sources.statement import placed
 
 QUERY = "select * from sales"
 

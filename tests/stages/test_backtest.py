@@ -11,7 +11,7 @@ from polars.testing import assert_frame_equal
 from forecasting.config import parse_config
 from forecasting.errors import InputError
 from forecasting.schema import BacktestSummary
-from forecasting.series.arrays import Origins
+from forecasting.series.arrays.series_arrays import Origins
 from forecasting.stages.jobs import backtest as backtest_jobs
 from forecasting.stages.jobs.backtest import chunks_of
 from forecasting.stages.run import run

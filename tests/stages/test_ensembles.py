@@ -7,8 +7,8 @@ import pytest
 
 from forecasting.config import parse_config
 from forecasting.evaluation.backtest import backtest
-from forecasting.forecasters.catalog import load_forecaster
-from forecasting.series.cutoffs import evaluation_origins
+from forecasting.forecasters.saved import load_forecaster
+from forecasting.series.arrays.cutoffs import evaluation_origins
 from forecasting.stages.train import served_fit
 from tests.conftest import tiny_config
 from tests.stages.chain import fitted

@@ -10,9 +10,9 @@ from mlflow import MlflowClient
 
 from forecasting.config import Config, parse_config
 from forecasting.errors import InputError, LimitError
-from forecasting.forecasters.catalog import state_digest
+from forecasting.forecasters.saved import state_digest
 from forecasting.schema import IngestSummary, PredictSummary, Served
-from forecasting.series.store import SeriesStore
+from forecasting.series.table.store import SeriesStore
 from forecasting.stages.champion import point_to
 from forecasting.stages.ingest import ingest, ingest_dry
 from forecasting.stages.plan import plan_of

@@ -11,8 +11,8 @@ import pytest
 
 from forecasting.config import Config, parse_config
 from forecasting.errors import InputError, LimitError
-from forecasting.series.digest import digest_of
-from forecasting.series.store import SeriesStore
+from forecasting.series.table.digest import digest_of
+from forecasting.series.table.store import SeriesStore
 from forecasting.sources import SOURCES
 from forecasting.stages.ingest import Ingested, ingest, ingest_dry
 from forecasting.stages.plan import plan_of

@@ -21,7 +21,7 @@ from forecasting.schema import (
     RunSummary,
     check,
 )
-from forecasting.series.store import digest_of
+from forecasting.series.table.store import digest_of
 from forecasting.stages.lock import locked
 from forecasting.stages.plan import plan_of
 from forecasting.stages.run import run

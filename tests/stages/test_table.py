@@ -6,10 +6,10 @@ import typing
 import pytest
 
 from forecasting.errors import InputError
+from forecasting.reporting.sentences import sentence
 from forecasting.schema import StageSummary
 from forecasting.stages.plan import Plan
 from forecasting.stages.promote import Registry
-from forecasting.stages.sentences import sentence
 from forecasting.stages.table import STAGES, chain_to, needs
 
 FUNCTIONS = [

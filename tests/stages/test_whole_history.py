@@ -8,13 +8,13 @@ import pytest
 from mlflow import MlflowClient
 
 from forecasting.config import Config, parse_config
-from forecasting.forecasters.catalog import load_forecaster
-from forecasting.forecasters.ensemble import EnsembleForecaster
 from forecasting.forecasters.protocol import no_progress
-from forecasting.forecasters.recurrent import training_index
+from forecasting.forecasters.recurrent.ensemble import EnsembleForecaster
+from forecasting.forecasters.recurrent.forecaster import training_index
+from forecasting.forecasters.saved import load_forecaster
 from forecasting.results import Result
 from forecasting.schema import EnsembleOutcome, RunSummary
-from forecasting.series.as_of import as_of
+from forecasting.series.arrays.as_of import as_of
 from forecasting.stages.backtest import Compared
 from forecasting.stages.fits import merged
 from forecasting.stages.ingest import ingest

@@ -6,8 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from forecasting.forecasters.baselines import BaselineSettings
-from forecasting.forecasters.local import LocalForecaster
+from forecasting.forecasters.baselines.forecaster import LocalForecaster
+from forecasting.forecasters.baselines.settings import BaselineSettings
 from forecasting.forecasters.protocol import Task
 
 SERVING: dict[str, Any] = {

@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 
 from forecasting.errors import InputError
-from forecasting.tracking.digests import pack
 from forecasting.tracking.loader import ServedForecaster, _load_pyfunc
+from forecasting.tracking.package import pack
 from forecasting.tracking.registry import promote, register
 from forecasting.tracking.runs import Tracker
 from tests.tracking.states import SERVING, history, save_state

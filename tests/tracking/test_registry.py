@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from forecasting.errors import InputError
-from forecasting.forecasters.catalog import load_forecaster, state_digest
+from forecasting.forecasters.saved import load_forecaster, state_digest
 from forecasting.tracking.registry import promote, register, resolve
 from forecasting.tracking.runs import Tracker
 from tests.tracking.states import SERVING, save_state
@@ -123,7 +123,7 @@ def test_files_changed_in_the_artifact_store_are_refused(tracker: Tracker, champ
 def test_files_changed_together_with_their_digests_are_refused(
     tracker: Tracker, champion: str, workspace: Path
 ) -> None:
-    from forecasting.tracking.digests import pack
+    from forecasting.tracking.package import pack
 
     (package,) = (path.parent for path in (workspace / "artifacts" / "models").rglob("digests.json"))
     state = package / "state"

@@ -64,8 +64,8 @@ def test_trials_see_no_value_after_the_first_evaluation_cutoff(job, tmp_path):
     import numpy as np
     import polars as pl
 
-    from forecasting.series.dataset import Dataset
-    from forecasting.series.store import SeriesStore
+    from forecasting.series.arrays.dataset import Dataset
+    from forecasting.series.table.store import SeriesStore
 
     frame = job.dataset.frame()
     arrays = job.dataset.arrays()

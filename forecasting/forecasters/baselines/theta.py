@@ -6,23 +6,18 @@ equal (Hyndman & Billah 2003): sigma_h = sigma * sqrt(1 + (h - 1) alpha^2), time
 
 import numpy as np
 
-from forecasting.forecasters.baselines._decompose import deseasonalise
-from forecasting.forecasters.baselines._engine import Engine
-from forecasting.forecasters.baselines._normal import is_constant, normal_forecast
-from forecasting.forecasters.baselines._smoothing import Form, fit_form
+from forecasting.forecasters.baselines.decomposition import deseasonalise
+from forecasting.forecasters.baselines.engine import Engine
+from forecasting.forecasters.baselines.normal import is_constant, normal_forecast
+from forecasting.forecasters.baselines.row import Baseline, at_least
+from forecasting.forecasters.baselines.smoothing import Form, fit_form
 from forecasting.forecasters.protocol import Task
-from forecasting.series.arrays import FloatArray
+from forecasting.series.arrays.series_arrays import FloatArray
 
-MAX_HISTORY = 2000  # newest observations used: bounds the seconds of a fit
 _N_PARAMETERS = 3  # initial level, weight, slope
 
 
-def min_history(task: Task) -> int:  # noqa: ARG001
-    """Five observations: three parameters, and two errors more for the spread."""
-    return 5
-
-
-def forecast(y: FloatArray, task: Task, engine: Engine) -> tuple[FloatArray, FloatArray]:
+def theta(y: FloatArray, task: Task, engine: Engine) -> tuple[FloatArray, FloatArray]:
     """Forecast (H,) and normal quantiles (H, Q) of a history (T,); ValueError where there is none."""
     adjusted_T, season = deseasonalise(y, task.season_length)
     if is_constant(adjusted_T, y):
@@ -47,3 +42,15 @@ def _smoothing_with_drift(x: FloatArray, horizon: int, engine: Engine) -> tuple[
     sigma = np.sqrt(np.dot(errors_T, errors_T) / (T - _N_PARAMETERS))
     h = np.arange(horizon)
     return fitted.mean(horizon) + drift * h + lag[-1], sigma * np.sqrt(1 + h * alpha**2)
+
+
+THETA: dict[str, Baseline] = {
+    "theta": Baseline(
+        at_least(5),  # three parameters, and two errors more for the spread
+        "the Theta method, deseasonalised where a test finds a season",
+        "analytic variance of smoothing with drift, normal, times the seasonal index",
+        forecast=theta,
+        engines={"statsforecast": 0.0006, "statsmodels": 0.005},
+        max_history=2000,  # bounds the seconds of a fit
+    ),
+}

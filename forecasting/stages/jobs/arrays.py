@@ -4,8 +4,8 @@ import json
 from functools import lru_cache
 from pathlib import Path
 
-from forecasting.series.arrays import Reading, SeriesArrays
-from forecasting.series.dataset import Dataset
+from forecasting.series.arrays.dataset import Dataset
+from forecasting.series.arrays.series_arrays import Reading, SeriesArrays
 
 
 def arrays_of(dataset: Dataset) -> SeriesArrays:

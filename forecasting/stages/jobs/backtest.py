@@ -16,17 +16,17 @@ from forecasting.evaluation.leak_check import LeakReport, fit_leak_check, leak_c
 from forecasting.evaluation.scoring import score, step_scores
 from forecasting.evaluation.selection import inner_score
 from forecasting.evaluation.slices import step_slices
-from forecasting.forecasters.catalog import SavedState, load_forecaster
-from forecasting.forecasters.ensemble import EnsembleForecaster
 from forecasting.forecasters.protocol import Forecaster, no_progress
-from forecasting.forecasters.recurrent_prefixes import step_forecasts
+from forecasting.forecasters.recurrent.ensemble import EnsembleForecaster
+from forecasting.forecasters.recurrent.prefixes import step_forecasts
+from forecasting.forecasters.saved import SavedState, load_forecaster
 from forecasting.results import Aside, Job, Making, Result
 from forecasting.schema import ChunkOutcome, LeakOutcome, Nothing
-from forecasting.series.arrays import Origins, SeriesArrays
-from forecasting.series.as_of import as_of
-from forecasting.series.dataset import Dataset
-from forecasting.series.digest import digest_of
-from forecasting.series.subset import take_origins, take_series
+from forecasting.series.arrays.as_of import as_of
+from forecasting.series.arrays.dataset import Dataset
+from forecasting.series.arrays.series_arrays import Origins, SeriesArrays
+from forecasting.series.arrays.subset import take_origins, take_series
+from forecasting.series.table.digest import digest_of
 from forecasting.stages.jobs.arrays import arrays_of
 from forecasting.stages.jobs.fit import Recipe
 
@@ -75,7 +75,7 @@ class ChunkJob(Job[ChunkOutcome]):
     device: str
     scoring: Scoring
     workers: Aside[int]  # of the forecaster itself, over its series
-    memory: Aside[Path]  # where a baseline finds what it forecast before
+    cache: Aside[Path]  # where a baseline finds what it forecast before
     stays: Aside[bool]  # in the run's own process: the forecaster starts processes, or the work is too small for one
 
     @property
@@ -96,7 +96,7 @@ class ChunkJob(Job[ChunkOutcome]):
     def make(self, making: Making) -> ChunkOutcome:
         """`backtest.parquet` (BacktestTable) and `scores.parquet` (ScoresTable)."""
         arrays, s = arrays_of(self.dataset), self.scoring
-        forecaster = _forecaster(self.state.folder, self.device, self.workers, self.memory)
+        forecaster = _forecaster(self.state.folder, self.device, self.workers, self.cache)
         frame, seconds = backtest(
             forecaster, self.fallback, arrays=arrays, origins=self.origins, run_id=UNNAMED, on_progress=making.progress
         )
@@ -230,6 +230,6 @@ def _fit_leak(recipe: Recipe, arrays: SeriesArrays, seed: int) -> LeakReport:
 
 
 @lru_cache(maxsize=1)
-def _forecaster(state: Path, device: str, workers: int, memory: Path) -> Forecaster:
+def _forecaster(state: Path, device: str, workers: int, cache: Path) -> Forecaster:
     """A saved forecaster; a process that forecasts many cutoffs with one loads it once."""
-    return load_forecaster(state, device, workers, memory)
+    return load_forecaster(state, device, workers, cache)

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue
 
-from forecasting.forecasters.baselines import BaselineSettings
-from forecasting.forecasters.local import LocalForecaster
+from forecasting.forecasters.baselines.forecaster import LocalForecaster
+from forecasting.forecasters.baselines.settings import BaselineSettings
 from forecasting.forecasters.protocol import Task
 from forecasting.results import Job, Making, write_json
 from forecasting.schema import Nothing

@@ -14,14 +14,14 @@ from pydantic import JsonValue
 
 from forecasting.evaluation.scoring import score
 from forecasting.forecasters.blend import BlendForecaster, blended, weights_of
-from forecasting.forecasters.catalog import SavedState, load_forecaster
 from forecasting.forecasters.fallback import forecast_with_fallback
 from forecasting.forecasters.protocol import Forecast, Task, no_progress, to_frame
+from forecasting.forecasters.saved import SavedState, load_forecaster
 from forecasting.results import Aside, Job, Making, write_json
 from forecasting.schema import BlendOutcome
-from forecasting.series.arrays import Origins, SeriesArrays
-from forecasting.series.as_of import as_of
-from forecasting.series.dataset import Dataset
+from forecasting.series.arrays.as_of import as_of
+from forecasting.series.arrays.dataset import Dataset
+from forecasting.series.arrays.series_arrays import Origins, SeriesArrays
 from forecasting.stages.jobs.arrays import arrays_of
 
 
@@ -42,7 +42,7 @@ class BlendJob(Job[BlendOutcome]):
     metric: str
     fallback: str
     device: str
-    memory: Aside[Path]
+    cache: Aside[Path]
     serving: dict[str, JsonValue]
 
     @property
@@ -53,7 +53,7 @@ class BlendJob(Job[BlendOutcome]):
     def make(self, making: Making) -> BlendOutcome:
         """The state folder of the blend, its weights, and its score where it was not fitted."""
         arrays = as_of(arrays_of(self.dataset), self.until)
-        members = [load_forecaster(state.folder, self.device, 1, self.memory) for state in self.held_back]
+        members = [load_forecaster(state.folder, self.device, 1, self.cache) for state in self.held_back]
         forecasts = []
         for i, member in enumerate(members):
             forecasts.append(member.forecast(arrays, self.inner, no_progress))

@@ -13,18 +13,18 @@ from pydantic import JsonValue
 
 from forecasting.errors import DivergedError
 from forecasting.evaluation.selection import inner_score
-from forecasting.forecasters.calibration import Calibration
-from forecasting.forecasters.checkpoints import CheckpointFolder
-from forecasting.forecasters.ensemble import EnsembleForecaster
 from forecasting.forecasters.protocol import Task
-from forecasting.forecasters.recurrent import RecurrentForecaster
-from forecasting.forecasters.recurrent import load as load_network
-from forecasting.forecasters.recurrent_settings import RecurrentSettings
+from forecasting.forecasters.recurrent.calibration import Calibration
+from forecasting.forecasters.recurrent.checkpoints import CheckpointFolder
+from forecasting.forecasters.recurrent.ensemble import EnsembleForecaster
+from forecasting.forecasters.recurrent.forecaster import RecurrentForecaster
+from forecasting.forecasters.recurrent.forecaster import load as load_network
+from forecasting.forecasters.recurrent.settings import RecurrentSettings
 from forecasting.results import Aside, Job, Making, Result, write_json
 from forecasting.schema import EnsembleOutcome, FitOutcome, MemberFit, Profile
-from forecasting.series.arrays import Origins
-from forecasting.series.as_of import as_of
-from forecasting.series.dataset import Dataset
+from forecasting.series.arrays.as_of import as_of
+from forecasting.series.arrays.dataset import Dataset
+from forecasting.series.arrays.series_arrays import Origins
 from forecasting.training.devices import resolve
 
 FEW = 50_000  # forecasts of inner cutoffs: below it starting workers costs more than it saves

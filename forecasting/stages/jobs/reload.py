@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from forecasting.forecasters.catalog import SavedState, load_forecaster
 from forecasting.forecasters.fallback import forecast_with_fallback
 from forecasting.forecasters.protocol import no_progress, to_frame
+from forecasting.forecasters.saved import SavedState, load_forecaster
 from forecasting.processes import Progress
-from forecasting.series.arrays import Origins
-from forecasting.series.dataset import Dataset
+from forecasting.series.arrays.dataset import Dataset
+from forecasting.series.arrays.series_arrays import Origins
 from forecasting.stages.jobs.arrays import arrays_of
 
 

@@ -4,14 +4,14 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from forecasting.forecasters.defaults import resolve_settings
 from forecasting.forecasters.protocol import Task
-from forecasting.forecasters.recurrent import require_fittable, training_index
-from forecasting.forecasters.recurrent_settings import RecurrentSettings
+from forecasting.forecasters.recurrent.defaults import resolve_settings
+from forecasting.forecasters.recurrent.forecaster import require_fittable, training_index
+from forecasting.forecasters.recurrent.settings import RecurrentSettings
 from forecasting.results import Job, Making
 from forecasting.schema import CUTOFF, UNIQUE_ID, WindowSummary
-from forecasting.series.arrays import Origins, SeriesArrays
-from forecasting.series.dataset import Dataset
+from forecasting.series.arrays.dataset import Dataset
+from forecasting.series.arrays.series_arrays import Origins, SeriesArrays
 from forecasting.stages.jobs.arrays import arrays_of
 
 _WINDOWS = {

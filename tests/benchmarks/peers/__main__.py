@@ -23,7 +23,7 @@ from pathlib import Path
 
 import polars as pl
 
-from forecasting.series.arrays import FloatArray, SeriesArrays
+from forecasting.series.arrays.series_arrays import FloatArray, SeriesArrays
 from tests.benchmarks import m4
 from tests.benchmarks.seconds_to_accuracy import CORES, STEPS, Measured, measured, use_cores
 
