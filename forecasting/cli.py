@@ -163,7 +163,10 @@ def dashboard(
 
 @app.command()
 def init(
-    data: Annotated[str, typer.Argument(metavar="DATA", help="a file, a folder, or builtin:NAME")],
+    data: Annotated[
+        str,
+        typer.Argument(metavar="DATA", help="a file, a folder, URL#TABLE of a database, builtin:NAME, or simulated"),
+    ],
     output: Annotated[
         Path | None, typer.Option(help="where to write; default: NAME.yaml in the current folder")
     ] = None,

@@ -3,9 +3,7 @@
 What it cannot know it proposes with the reason as a comment; columns are recognised by name, then by type.
 """
 
-import csv as csv_module
 import re
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,39 +14,32 @@ from forecasting.config import parse_config
 from forecasting.errors import InputError
 from forecasting.init.proposal import Proposal, propose
 from forecasting.schema import DS, UNIQUE_ID, Y
-from forecasting.sources import SOURCES, Source
+from forecasting.sources import SOURCES
+from forecasting.sources.scan import Recognised
 
 _KNOWN_AS = {
     UNIQUE_ID: ("unique_id", "item_id", "series_id", "series", "id", "store", "sku", "name"),
     DS: ("ds", "date", "timestamp", "datetime", "time", "day", "week", "month", "year", "period"),
     Y: ("y", "target", "value", "sales", "demand", "quantity", "count", "load", "price"),
 }
-_ROWS = 1000  # of a file that its columns are recognised by
-
-
-@dataclass(frozen=True)
-class _Input:
-    """Settings of data.source, and a frame of the first rows as the file has them."""
-
-    settings: dict[str, Any]
-    head: pl.DataFrame = field(default_factory=pl.DataFrame)
 
 
 def draft(data: str, columns: dict[str, str] | None = None) -> tuple[str, str]:
-    """Name and YAML text of a config for `data`: a file, a folder, or builtin:NAME; `columns` maps our names to the file's.
+    """Name and YAML text of a config for `data`, a place that a source recognises; `columns` maps our names to the input's.
 
     Raises InputError where the data cannot be read, or a column cannot be recognised.
     """
-    given = _input(data)
-    settings = dict(given.settings)
-    if settings["kind"] in ("csv", "parquet", "delta"):
-        settings |= _recognised(given.head, columns or {})
-    source = _source(settings)
-    frame = source.read()
+    kind, place = _recognised_source(data)
+    settings = place.settings | (_columns_of(place.head, columns or {}) if place.head.width else {})
+    frame = SOURCES[kind](**settings).read()
     proposal = propose(frame)
-    name = re.sub(r"[^A-Za-z0-9_.-]+", "_", data.removeprefix("builtin:").rstrip("/").rsplit("/", 1)[-1].split(".")[0])
+    name = re.sub(
+        r"[^A-Za-z0-9_.-]+",
+        "_",
+        data.partition("#")[0].removeprefix("builtin:").rstrip("/").rsplit("/", 1)[-1].split(".")[0],
+    )
     name = name.strip("_.-") or "pipeline"
-    text = _text(name, settings, proposal, _covariates(frame))
+    text = _text(name, {"kind": kind, **settings}, proposal, _covariates(frame))
     parse_config(yaml.safe_load(text))
     return name, text
 
@@ -66,47 +57,26 @@ def write_new(name: str, text: str, output: Path | None) -> Path:
     return path
 
 
-def _input(data: str) -> _Input:
-    """The kind of source by what the place looks like."""
-    if data.startswith("builtin:"):
-        return _Input({"kind": "builtin", "name": data.removeprefix("builtin:")})
-    place = Path(data).expanduser()
-    if not place.exists():
-        raise InputError(f"the data must be a file, a folder or builtin:NAME, got {data!r}: give a path that exists")
-    settings: dict[str, Any] = {"path": data}
-    if (place / "_delta_log").is_dir():
-        return _Input({"kind": "delta", **settings}, pl.scan_delta(data).head(_ROWS).collect())
-    file = place if place.is_file() else _first_file(place)
-    suffixes = "".join(file.suffixes).lower()
-    if ".tsf" in suffixes:
-        return _Input({"kind": "tsf", **settings})
-    if ".parquet" in suffixes:
-        return _Input({"kind": "parquet", **settings}, pl.scan_parquet(file).head(_ROWS).collect())
-    if ".csv" in suffixes or ".txt" in suffixes or ".tsv" in suffixes:
-        delimiter = _delimiter(file)
-        extra = {} if delimiter == "," else {"delimiter": delimiter}
-        head = pl.read_csv(file, separator=delimiter, n_rows=_ROWS, try_parse_dates=True, infer_schema_length=_ROWS)
-        return _Input({"kind": "csv", **settings, **extra}, head)
-    raise InputError(f"the data must be csv, parquet, tsf or a Delta table, got {file}: convert it or write the config")
+def _recognised_source(data: str) -> tuple[str, Recognised]:
+    """The one kind of source that takes `data` for its own; InputError where none or several do."""
+    made = {kind: source.recognised(data) for kind, source in SOURCES.items()}
+    found = [(kind, what) for kind, what in made.items() if what is not None]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        kinds = " and ".join(kind for kind, _ in found)
+        raise InputError(f"a folder of data must hold one kind of files, got {kinds} in {data}: give a file of it")
+    if "://" not in data and ":" not in data and not Path(data).expanduser().exists():
+        raise InputError(f"the data must exist, got {data!r} (from {Path.cwd()}): give {_places()}")
+    raise InputError(f"the data must be {_places()}, got {data!r}: convert it, or write the config by hand")
 
 
-def _first_file(folder: Path) -> Path:
-    files = sorted(file for file in folder.rglob("*") if file.suffix in (".csv", ".parquet", ".tsf"))
-    if not files:
-        raise InputError(f"a folder of data must hold csv, parquet or tsf files, got none in {folder}: give another")
-    return files[0]
+def _places() -> str:
+    *places, last = (source.looks_like for source in SOURCES.values())
+    return f"{'; '.join(places)}; or {last}"
 
 
-def _delimiter(file: Path) -> str:
-    with file.open(encoding="utf-8", errors="replace") as stream:
-        sample = stream.read(64_000)
-    try:
-        return csv_module.Sniffer().sniff(sample, ",;\t|").delimiter
-    except csv_module.Error:
-        return ","
-
-
-def _recognised(head: pl.DataFrame, given: dict[str, str]) -> dict[str, Any]:
+def _columns_of(head: pl.DataFrame, given: dict[str, str]) -> dict[str, Any]:
     """`columns` and `layout` of a table; InputError that lists its columns where a role stays open."""
     found = dict(given)
     for role, names in _KNOWN_AS.items():
@@ -134,11 +104,6 @@ def _recognised(head: pl.DataFrame, given: dict[str, str]) -> dict[str, Any]:
         )
     renamed = {role: name for role, name in found.items() if role != name}
     return {"columns": renamed} if renamed else {}
-
-
-def _source(settings: dict[str, Any]) -> Source:
-    kind = settings["kind"]
-    return SOURCES[kind](**{key: value for key, value in settings.items() if key != "kind"})
 
 
 def _covariates(frame: pl.DataFrame) -> dict[str, list[str]]:

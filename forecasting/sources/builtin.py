@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import polars as pl
 
 from forecasting.errors import InputError, unknown
 from forecasting.schema import DS, UNIQUE_ID, Y
-from forecasting.sources.scan import KEYS, Scan, fingerprint_of, require_columns
+from forecasting.sources.scan import KEYS, Recognised, Scan, fingerprint_of, require_columns
 
 
 def _fertility(file: Path) -> pl.DataFrame:
@@ -70,6 +70,7 @@ class BuiltinSource:
     """A data set that ships inside statsmodels."""
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012 - read by pydantic where the config file is parsed
+    looks_like: ClassVar[str] = "builtin:NAME"
 
     name: str
     """A data set that ships inside statsmodels: co2, elnino, fertility, macrodata or sunspots. Example: co2"""
@@ -79,6 +80,12 @@ class BuiltinSource:
     def __post_init__(self) -> None:
         if self.name not in DATASETS:
             raise unknown("a built-in data set", self.name, list(DATASETS), "data.source.name")
+
+    @classmethod
+    def recognised(cls, place: str) -> Recognised | None:
+        """builtin:NAME."""
+        kind, _, name = place.partition(":")
+        return Recognised({"name": name}) if kind == "builtin" else None
 
     def scan(self, needs: Sequence[str] = KEYS) -> Scan:
         """unique_id, ds, y (and country_code of fertility); raises InputError where the package lacks the file."""

@@ -1,12 +1,13 @@
 """Text files with a header and a delimiter: comes in a path or glob, goes out the long frame."""
 
+import csv as csv_module
 import gzip
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from io import BytesIO
 from pathlib import Path
-from typing import IO, Literal
+from typing import IO, ClassVar, Literal
 
 import polars as pl
 
@@ -18,6 +19,7 @@ from forecasting.sources.files import (
     aligned,
     find_files,
     first_fault,
+    first_file,
     identity_of,
     is_utf8,
     provenance_of,
@@ -28,9 +30,10 @@ from forecasting.sources.files import (
     shared_types,
 )
 from forecasting.sources.long_frame import Layout, require_iso, to_long, with_stamps
-from forecasting.sources.scan import KEYS, Scan, fingerprint_of
+from forecasting.sources.scan import HEAD_ROWS, KEYS, Recognised, Scan, fingerprint_of
 
 _SUFFIXES = (".csv", ".csv.gz")
+_OTHER_SUFFIXES = (".tsv", ".txt")  # of a file that is named, not looked for in a folder
 SAMPLE = 10_000  # rows
 _WIDER: dict[pl.DataType, pl.DataType] = {
     pl.Int64(): pl.Float64(),
@@ -48,6 +51,7 @@ class CsvSource:
     """
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012 - read by pydantic where the config file is parsed
+    looks_like: ClassVar[str] = "a .csv, .tsv or .txt file, or a folder of .csv files"
 
     path: str
     """File, folder or glob, read in the order of the names; in a folder, names that begin with `.` or `_` are left out.
@@ -84,6 +88,20 @@ class CsvSource:
         if self.decimal_comma and self.delimiter == ",":
             raise InputError("delimiter must differ from the decimal comma, got ',': set data.source.delimiter")
         require_encoding(self.encoding)
+
+    @classmethod
+    def recognised(cls, place: str) -> Recognised | None:
+        """A text file by its name, the delimiter by its first lines; of a folder the first file."""
+        in_folder = Path(place).expanduser().is_dir()
+        file = first_file(place, _SUFFIXES if in_folder else (*_SUFFIXES, *_OTHER_SUFFIXES))
+        if file is None:
+            return None
+        delimiter = _delimiter(file)
+        settings = {"path": place} | ({} if delimiter == "," else {"delimiter": delimiter})
+        head = pl.read_csv(
+            file, separator=delimiter, n_rows=HEAD_ROWS, try_parse_dates=True, infer_schema_length=HEAD_ROWS
+        )
+        return Recognised(settings, head)
 
     def scan(self, needs: Sequence[str] = KEYS) -> Scan:
         """Open the files; raises InputError for what is not there, cannot be read or does not fit together.
@@ -157,6 +175,16 @@ class CsvSource:
             return {}
         known = {*self.columns.values(), *self.ignore, UNIQUE_ID if self.layout == "wide_rows" else DS}
         return {name: pl.Float64() for name, kind in types.items() if kind == pl.String and name not in known}
+
+
+def _delimiter(file: Path) -> str:
+    opened = gzip.open if file.suffix == ".gz" else Path.open
+    with opened(file, "rt", encoding="utf-8", errors="replace") as stream:
+        sample = stream.read(64_000)
+    try:
+        return csv_module.Sniffer().sniff(sample, ",;\t|").delimiter
+    except csv_module.Error:
+        return ","
 
 
 def types_of(opened: Opened) -> pl.Schema:

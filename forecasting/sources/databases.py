@@ -19,7 +19,13 @@ from forecasting.errors import InputError, unknown
 
 Value = str | bool | int | float | date | datetime | None
 _SQLITE_ROWS = 1_000_000  # rows per batch; SQLite's columns have no type, so the first batch tells it
-_OTHERS = ("mysql", "mssql", "oracle", "redshift", "clickhouse", "bigquery", "trino")
+_CONNECTORX = "connectorx"
+DRIVERS = {  # what reads a URL of that scheme; each is a package of the extra `sql`
+    "postgresql": "adbc_driver_postgresql.dbapi",
+    "postgres": "adbc_driver_postgresql.dbapi",
+    "sqlite": "adbc_driver_sqlite.dbapi",
+    **dict.fromkeys(("mysql", "mssql", "oracle", "redshift", "clickhouse", "bigquery", "trino"), _CONNECTORX),
+}
 _QUOTES = {"mysql": "``", "bigquery": "``", "mssql": "[]"}
 _TOKEN = re.compile(
     r"""(?P<skip>--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'|"(?:[^"]|"")*"|`[^`]*`|\$(?P<tag>\w*)\$.*?\$(?P=tag)\$|::)"""
@@ -51,10 +57,12 @@ def database(url: str) -> Database:
         return Postgres(url)
     if scheme == "sqlite":
         return Sqlite(url)
-    if scheme.partition("+")[0] not in _OTHERS:
-        known = ["postgresql", "sqlite", *_OTHERS]
+    if DRIVERS.get(scheme.partition("+")[0]) != _CONNECTORX:
         raise unknown(
-            "the database of a URL", scheme, known, "data.source.url, as postgresql://user:${NAME}@host/database"
+            "the database of a URL",
+            scheme,
+            list(DRIVERS),
+            "data.source.url, as postgresql://user:${NAME}@host/database",
         )
     return Other(url)
 
@@ -85,7 +93,7 @@ class Postgres:
 
     @contextmanager
     def _cursor(self) -> Iterator[Any]:
-        with _installed("adbc_driver_postgresql.dbapi").connect(self.url) as connection, connection.cursor() as cursor:
+        with _driver("postgresql").connect(self.url) as connection, connection.cursor() as cursor:
             cursor.execute("SET TRANSACTION READ ONLY")
             cursor.execute("SET LOCAL TIME ZONE 'UTC'")
             yield cursor
@@ -118,7 +126,7 @@ class Sqlite:
     def _reader(self, query: str, parameters: Mapping[str, Value]) -> Iterator[Any]:
         text, names = placed(query, "?")
         uri = f"file:{quote(str(self.file.absolute()))}?mode=ro"
-        with _installed("adbc_driver_sqlite.dbapi").connect(uri) as connection, connection.cursor() as cursor:
+        with _driver("sqlite").connect(uri) as connection, connection.cursor() as cursor:
             cursor.adbc_statement.set_options(**{"adbc.sqlite.query.batch_rows": str(_SQLITE_ROWS)})
             cursor.execute(text, _bound(parameters, names))
             yield cursor.fetch_record_batch()
@@ -129,7 +137,8 @@ class Other:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.quotes = _QUOTES.get(re.split(r"[+:]", url)[0].lower(), '""')
+        self.scheme = re.split(r"[+:]", url)[0].lower()
+        self.quotes = _QUOTES.get(self.scheme, '""')
 
     def schema(self, query: str, parameters: Mapping[str, Value]) -> pl.Schema:
         """The types of an answer without rows."""
@@ -146,10 +155,11 @@ class Other:
                 "and name it in data.source.table"
             )
         text = f"SELECT * FROM ({query.strip().removesuffix(';')}) q{condition}"
-        return _installed("connectorx").read_sql(self.url, text, return_type="arrow")
+        return _driver(self.scheme).read_sql(self.url, text, return_type="arrow")
 
 
-def _installed(module: str) -> Any:
+def _driver(scheme: str) -> Any:
+    module = DRIVERS[scheme]
     try:
         return import_module(module)
     except ImportError:

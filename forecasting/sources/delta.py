@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Literal
+from pathlib import Path
+from typing import Any, ClassVar, Literal
 
 import deltalake
 import polars as pl
@@ -13,7 +14,7 @@ from forecasting.errors import InputError
 from forecasting.sources.files import first_fault
 from forecasting.sources.long_frame import Layout, to_long, with_stamps
 from forecasting.sources.places import Options, Place
-from forecasting.sources.scan import KEYS, Scan, fingerprint_of
+from forecasting.sources.scan import HEAD_ROWS, KEYS, Recognised, Scan, fingerprint_of
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,7 @@ class DeltaSource:
     """A Delta table at its newest or at an older version."""
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012 - read by pydantic where the config file is parsed
+    looks_like: ClassVar[str] = "a Delta table"
 
     path: str
     """Folder or object-store URI of the Delta table. Example: lake/sales"""
@@ -53,6 +55,13 @@ class DeltaSource:
             raise InputError(
                 "a delta source goes back to a version or to a time, got both: set data.source.version or timestamp"
             )
+
+    @classmethod
+    def recognised(cls, place: str) -> Recognised | None:
+        """A folder that holds a log of commits."""
+        if not (Path(place).expanduser() / "_delta_log").is_dir():
+            return None
+        return Recognised({"path": place}, pl.scan_delta(str(Path(place).expanduser())).head(HEAD_ROWS).collect())
 
     def scan(self, needs: Sequence[str] = KEYS) -> Scan:
         """Open one version, which later commits leave alone; raises InputError for a table or version that is not there."""

@@ -24,6 +24,15 @@ READ_ERRORS = (pl.exceptions.PolarsError, OSError, UnicodeError, LookupError)
 _SHOWN = 20  # files named in a provenance
 
 
+def first_file(place: str, suffixes: Sequence[str]) -> Path | None:
+    """The first file that a source of these suffixes would read at a local `place`, None where it would read none."""
+    path = Path(place).expanduser()
+    if not path.exists() or (path / "_delta_log").is_dir():
+        return None
+    files = sorted(_matches(path, suffixes))
+    return next((file for file in files if file.name.lower().endswith(tuple(suffixes))), None)
+
+
 def find_files(path: str, suffixes: Sequence[str]) -> list[Path]:
     """The files that `path` names: itself, those below a folder with one of `suffixes`, or those a glob matches, sorted.
 

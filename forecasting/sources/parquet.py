@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import date
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 from urllib.parse import unquote
 
 import polars as pl
@@ -18,6 +18,7 @@ from forecasting.sources.files import (
     aligned,
     find_files,
     first_fault,
+    first_file,
     footers_of,
     identity_of,
     provenance_of,
@@ -28,8 +29,9 @@ from forecasting.sources.files import (
 )
 from forecasting.sources.long_frame import Layout, to_long, with_stamps
 from forecasting.sources.places import Options, Place
-from forecasting.sources.scan import KEYS, Scan, fingerprint_of
+from forecasting.sources.scan import HEAD_ROWS, KEYS, Recognised, Scan, fingerprint_of
 
+_SUFFIXES = (".parquet",)
 _FILE = "__file"
 Value = str | int | date | None
 _NULL = "__HIVE_DEFAULT_PARTITION__"
@@ -42,6 +44,7 @@ class ParquetSource:
     """Parquet files, hive partitions and object stores."""
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012 - read by pydantic where the config file is parsed
+    looks_like: ClassVar[str] = "a .parquet file, or a folder of them"
 
     path: str
     """File, folder or glob, read in the order of the names; in a folder, names that begin with `.` or `_` are left out;
@@ -71,6 +74,14 @@ class ParquetSource:
     def __post_init__(self) -> None:
         Place.require_no_secrets(self.path, self.storage_options)
 
+    @classmethod
+    def recognised(cls, place: str) -> Recognised | None:
+        """A file or folder by its name, never a Delta table."""
+        file = first_file(place, _SUFFIXES)
+        if file is None:
+            return None
+        return Recognised({"path": place}, pl.scan_parquet(file).head(HEAD_ROWS).collect())
+
     def scan(self, needs: Sequence[str] = KEYS) -> Scan:
         """Open the files; raises InputError for what is not there, cannot be read or does not fit together."""
         place = Place.resolved(self.path, self.storage_options)
@@ -81,7 +92,7 @@ class ParquetSource:
         return self.scan(needs).collect()
 
     def _scan_local(self, place: Place, needs: Sequence[str]) -> Scan:
-        files = find_files(place.uri, [".parquet"])
+        files = find_files(place.uri, _SUFFIXES)
         identity = identity_of(files)
         stored = schemas_of(files, lambda file: pl.Schema(pl.read_parquet_schema(file)))
         kinds, told = partition_columns(place.uri, files)

@@ -6,7 +6,7 @@ versions, never all rows; `Scan.rows` may be collected as a whole, in batches or
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from json import dumps
 from typing import Any
@@ -18,6 +18,18 @@ from forecasting.errors import InputError
 from forecasting.schema import DS, UNIQUE_ID, Y
 
 KEYS = (UNIQUE_ID, DS, Y)
+HEAD_ROWS = 1000  # of an input that its columns are recognised by
+
+
+@dataclass(frozen=True)
+class Recognised:
+    """A place of data as one kind of source reads it: settings of `data.source` without `kind`, and the first rows.
+
+    `head` has the input's own column names; it is empty where the kind knows which column is which.
+    """
+
+    settings: dict[str, Any]
+    head: pl.DataFrame = field(default_factory=pl.DataFrame)
 
 
 def _no_fault() -> InputError | None:

@@ -8,7 +8,7 @@ noise of mean 1. Promotions start at random moments, so only a model that sees t
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, timedelta
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +16,7 @@ import polars as pl
 
 from forecasting.errors import InputError
 from forecasting.schema import DS, UNIQUE_ID, Y
-from forecasting.sources.scan import KEYS, Scan, fingerprint_of, require_columns, streamed
+from forecasting.sources.scan import KEYS, Recognised, Scan, fingerprint_of, require_columns, streamed
 
 Floats = npt.NDArray[np.float64]
 
@@ -40,6 +40,7 @@ class SimulatedSource:
     """A seeded panel of daily sales whose truth is known."""
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012 - read by pydantic where the config file is parsed
+    looks_like: ClassVar[str] = "simulated or simulated:SEED"
 
     kind: Literal["simulated"] = "simulated"
     """The kind of source."""
@@ -62,6 +63,16 @@ class SimulatedSource:
                 raise InputError(f"{name} must be at least {low}, got {getattr(self, name)}: set data.source.{name}")
         if not self.lift > 0:
             raise InputError(f"lift must be above 0, got {self.lift}: set data.source.lift")
+
+    @classmethod
+    def recognised(cls, place: str) -> Recognised | None:
+        """simulated, or simulated:SEED."""
+        kind, _, seed = place.partition(":")
+        if kind != "simulated":
+            return None
+        if seed and not seed.isdigit():
+            raise InputError(f"the seed of simulated data must be a whole number, got {seed!r}: give simulated:7")
+        return Recognised({"seed": int(seed)} if seed else {})
 
     def scan(self, needs: Sequence[str] = KEYS) -> Scan:
         """unique_id, ds, y, price, promotion, store_type: n_series x (n_days + horizon_rows) rows, y null in the

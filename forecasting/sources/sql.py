@@ -2,15 +2,15 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import ClassVar, Literal
 
 import polars as pl
 
 from forecasting.errors import InputError
-from forecasting.sources.databases import Database, Value, database, quoted, require_one_query
+from forecasting.sources.databases import DRIVERS, Database, Value, database, quoted, require_one_query
 from forecasting.sources.files import first_fault
 from forecasting.sources.long_frame import Layout, to_long, with_stamps
-from forecasting.sources.scan import KEYS, Scan, streamed
+from forecasting.sources.scan import HEAD_ROWS, KEYS, Recognised, Scan, streamed
 from forecasting.sources.secrets import Resolved, require_no_password, resolved_url
 
 
@@ -19,6 +19,7 @@ class SqlSource:
     """A table or a query of a database; the connection only reads."""
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012 - read by pydantic where the config file is parsed
+    looks_like: ClassVar[str] = "URL#TABLE of a database, as sqlite:///shop.db#sales"
 
     url: str
     """Address of the database; its secrets as ${NAME} of the environment, a password that is written out is refused.
@@ -56,6 +57,17 @@ class SqlSource:
             require_one_query(self.query, self.parameters)
         elif self.parameters:
             raise InputError("parameters belong to a query, got some for a table: set data.source.query")
+
+    @classmethod
+    def recognised(cls, place: str) -> Recognised | None:
+        """URL#TABLE of a database that can be read, secrets in the URL as ${NAME}."""
+        url, _, table = place.partition("#")
+        if url.partition("://")[0].partition("+")[0].lower() not in DRIVERS:
+            return None
+        if not table:
+            raise InputError(f"a database must come with a table, got {url}: give URL#TABLE")
+        rows = cls(url=url, table=table).scan(needs=()).rows
+        return Recognised({"url": url, "table": table}, rows.head(HEAD_ROWS).collect())
 
     def scan(self, needs: Sequence[str] = KEYS) -> Scan:
         """Ask for the columns of the query; its rows are asked for whenever they are collected.

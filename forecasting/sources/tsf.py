@@ -4,15 +4,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 import polars as pl
 
 from forecasting.errors import InputError
 from forecasting.schema import DS, UNIQUE_ID, Y
-from forecasting.sources.files import find_files, identity_of, provenance_of, require_encoding, unreadable
+from forecasting.sources.files import find_files, first_file, identity_of, provenance_of, require_encoding, unreadable
 from forecasting.sources.long_frame import renamed
-from forecasting.sources.scan import KEYS, Scan, fingerprint_of, streamed
+from forecasting.sources.scan import KEYS, Recognised, Scan, fingerprint_of, streamed
 from forecasting.sources.tsf_header import Header, read_header
 
 _LINES = 1_000  # series per piece
@@ -34,6 +34,7 @@ class TsfSource:
     """
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012 - read by pydantic where the config file is parsed
+    looks_like: ClassVar[str] = "a .tsf file, or a folder of them"
 
     path: str
     """File, folder or glob, read in the order of the names; in a folder, names that begin with `.` or `_` are left out.
@@ -54,6 +55,11 @@ class TsfSource:
         require_encoding(self.encoding)
         if UNIQUE_ID in self.columns:
             raise InputError("unique_id of a tsf file is named by id, got it among the columns: set data.source.id")
+
+    @classmethod
+    def recognised(cls, place: str) -> Recognised | None:
+        """A file or folder by its name; its header says which column is which."""
+        return Recognised({"path": place}) if first_file(place, [".tsf"]) else None
 
     def scan(self, needs: Sequence[str] = KEYS) -> Scan:
         """Read headers and start stamps; raises InputError for what is not there, breaks the format or does not agree."""

@@ -73,12 +73,33 @@ EXAMPLES: dict[str, Callable[[Path], Source]] = {
     "simulated": lambda _: SimulatedSource(n_series=3, n_days=30, horizon_rows=5),
 }
 FREQS = {"builtin": "1w"}
+PLACES: dict[str, Callable[[Path], str]] = {  # how a person names the examples
+    "csv": lambda folder: f"{folder}/table.csv",
+    "parquet": lambda folder: f"{folder}/table.parquet",
+    "delta": lambda folder: f"{folder}/table",
+    "sql": lambda folder: f"sqlite:///{folder}/table.db#sales",
+    "tsf": lambda folder: f"{folder}/table.tsf",
+    "builtin": lambda _: "builtin:co2",
+    "simulated": lambda _: "simulated:11",
+}
 
 
 def test_every_kind_has_an_example_and_a_file_of_its_name():
     assert set(EXAMPLES) == set(SOURCES)
     folder = Path(forecasting.sources.__path__[0])
     assert all((folder / f"{kind}.py").is_file() for kind in SOURCES)
+
+
+@pytest.mark.parametrize("kind", SOURCES)
+def test_its_own_file_recognises_an_input_and_no_other_does(kind: str, tmp_path: Path):
+    EXAMPLES[kind](tmp_path)
+    place = PLACES[kind](tmp_path)
+    found = {name: made for name, source in SOURCES.items() if (made := source.recognised(place))}
+    assert list(found) == [kind]
+    assert SOURCES[kind].looks_like
+    settings, head = found[kind].settings, found[kind].head
+    read = SOURCES[kind](**settings).read()
+    assert not head.width or set(read.columns) <= set(head.columns)
 
 
 @pytest.mark.parametrize("kind", SOURCES)

@@ -1,3 +1,5 @@
+import sqlite3
+from contextlib import closing
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -62,6 +64,40 @@ def test_a_config_is_never_overwritten(tmp_path: Path):
     assert path.read_text() == text
 
 
-def test_data_that_is_not_there_is_refused():
-    with pytest.raises(InputError, match="a path that exists"):
+def test_data_that_is_not_there_is_refused_with_what_can_be_given():
+    with pytest.raises(InputError, match=r"must exist, got 'nowhere.csv'.*a \.parquet file.*builtin:NAME"):
         draft("nowhere.csv")
+
+
+@pytest.mark.parametrize("place", ["ftp://host/x", "notes.docx"])
+def test_data_of_no_kind_is_refused_with_what_can_be_given(place: str, tmp_path: Path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "notes.docx").write_text("x")
+    with pytest.raises(InputError, match=rf"a Delta table.*got '{place}'"):
+        draft(place)
+
+
+def test_a_folder_of_two_kinds_of_files_is_refused(tmp_path: Path):
+    shop_rows().write_csv(tmp_path / "a.csv")
+    shop_rows().write_parquet(tmp_path / "b.parquet")
+    with pytest.raises(InputError, match="one kind of files, got csv and parquet"):
+        draft(str(tmp_path))
+
+
+def test_a_table_of_a_database_becomes_a_config_that_reads_it(tmp_path: Path):
+    place = f"sqlite:///{tmp_path}/shop.db"
+    rows = shop_rows().with_columns(pl.col("Datum").cast(pl.String))
+    with closing(sqlite3.connect(tmp_path / "shop.db")) as connection, connection:
+        connection.execute("create table sales (Datum text, Laden text, Umsatz real, typ text)")
+        connection.executemany("insert into sales values (?, ?, ?, ?)", rows.rows())
+    name, text = draft(f"{place}#sales", COLUMNS)
+    source = yaml.safe_load(text)["data"]["source"]
+    assert (name, source) == ("shop", {"kind": "sql", "url": place, "table": "sales", "columns": COLUMNS})
+    with pytest.raises(InputError, match="with a table, got sqlite.*: give URL#TABLE"):
+        draft(place)
+
+
+def test_simulated_data_take_a_seed():
+    assert yaml.safe_load(draft("simulated:11")[1])["data"]["source"] == {"kind": "simulated", "seed": 11}
+    with pytest.raises(InputError, match="whole number, got 'x'"):
+        draft("simulated:x")
