@@ -93,7 +93,7 @@ class Postgres:
 
     @contextmanager
     def _cursor(self) -> Iterator[Any]:
-        with _driver("postgresql").connect(self.url) as connection, connection.cursor() as cursor:
+        with _driver(DRIVERS["postgresql"]).connect(self.url) as connection, connection.cursor() as cursor:
             cursor.execute("SET TRANSACTION READ ONLY")
             cursor.execute("SET LOCAL TIME ZONE 'UTC'")
             yield cursor
@@ -126,7 +126,7 @@ class Sqlite:
     def _reader(self, query: str, parameters: Mapping[str, Value]) -> Iterator[Any]:
         text, names = placed(query, "?")
         uri = f"file:{quote(str(self.file.absolute()))}?mode=ro"
-        with _driver("sqlite").connect(uri) as connection, connection.cursor() as cursor:
+        with _driver(DRIVERS["sqlite"]).connect(uri) as connection, connection.cursor() as cursor:
             cursor.adbc_statement.set_options(**{"adbc.sqlite.query.batch_rows": str(_SQLITE_ROWS)})
             cursor.execute(text, _bound(parameters, names))
             yield cursor.fetch_record_batch()
@@ -137,8 +137,7 @@ class Other:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.scheme = re.split(r"[+:]", url)[0].lower()
-        self.quotes = _QUOTES.get(self.scheme, '""')
+        self.quotes = _QUOTES.get(re.split(r"[+:]", url)[0].lower(), '""')
 
     def schema(self, query: str, parameters: Mapping[str, Value]) -> pl.Schema:
         """The types of an answer without rows."""
@@ -155,11 +154,10 @@ class Other:
                 "and name it in data.source.table"
             )
         text = f"SELECT * FROM ({query.strip().removesuffix(';')}) q{condition}"
-        return _driver(self.scheme).read_sql(self.url, text, return_type="arrow")
+        return _driver(_CONNECTORX).read_sql(self.url, text, return_type="arrow")
 
 
-def _driver(scheme: str) -> Any:
-    module = DRIVERS[scheme]
+def _driver(module: str) -> Any:
     try:
         return import_module(module)
     except ImportError:

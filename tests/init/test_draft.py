@@ -93,7 +93,7 @@ def test_a_table_of_a_database_becomes_a_config_that_reads_it(tmp_path: Path):
     name, text = draft(f"{place}#sales", COLUMNS)
     source = yaml.safe_load(text)["data"]["source"]
     assert (name, source) == ("shop", {"kind": "sql", "url": place, "table": "sales", "columns": COLUMNS})
-    with pytest.raises(InputError, match="with a table, got sqlite.*: give URL#TABLE"):
+    with pytest.raises(InputError, match=r"with a table, got sqlite.*: give URL#TABLE"):
         draft(place)
 
 
