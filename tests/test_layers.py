@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from forecasting.stages.table import STAGES
+
 ROOT = Path(__file__).parents[1]
 
 # What a part may use of `forecasting`, besides itself. A part is a folder or a top file; top files that have no row are
@@ -238,6 +240,23 @@ def test_an_import_that_keeps_the_rules_passes(tmp_path, path, code) -> None:
     (tmp_path / path).parent.mkdir(parents=True)
     (tmp_path / path).write_text(code)
     assert violations(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("room", "others"),
+    [
+        ("series/checks", ["series.table", "series.arrays"]),
+        ("series/table", ["series.arrays"]),
+        ("forecasters/recurrent", ["forecasters.baselines"]),
+        ("forecasters/baselines", ["forecasters.recurrent"]),
+        ("models/topologies", ["models.network"]),
+        ("stages/jobs", [f"stages.{stage.name}" for stage in STAGES]),
+    ],
+)
+def test_a_room_does_not_look_into_those_that_are_built_on_it_or_stand_beside_it(room: str, others: list[str]) -> None:
+    seen = [one for file in (ROOT / "forecasting" / room).glob("*.py") for one in imports_of(file, ROOT)]
+    assert seen
+    assert [one for one in seen if one.module.startswith(tuple(f"forecasting.{other}" for other in others))] == []
 
 
 def test_no_modules_import_each_other_in_a_ring() -> None:
