@@ -250,7 +250,7 @@ def test_an_import_that_keeps_the_rules_passes(tmp_path, path, code) -> None:
         ("forecasters/recurrent", ["forecasters.baselines"]),
         ("forecasters/baselines", ["forecasters.recurrent"]),
         ("models/topologies", ["models.network"]),
-        ("stages/jobs", [f"stages.{stage.name}" for stage in STAGES]),
+        ("stages/jobs", [f"stages.{stage}" for stage in STAGES]),
     ],
 )
 def test_a_room_does_not_look_into_those_that_are_built_on_it_or_stand_beside_it(room: str, others: list[str]) -> None:
