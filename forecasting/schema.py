@@ -4,7 +4,7 @@
 original unit of the series. Column names are constants and never parameters.
 """
 
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import dataframely as dy
 import polars as pl
@@ -344,6 +344,34 @@ class RunSummary(HandOver):
         raise KeyError(kind.__name__)
 
 
+class MetricLabel(HandOver):
+    """How a metric is named, its unit, and which value is best; `short` is its name where room is scarce.
+
+    `low`: the lowest is best; `zero`: the nearest to zero; `nominal`: the nearest to the interval's level; `unranked`: no
+    value is best by itself.
+    """
+
+    name: str
+    unit: str
+    better: Literal["low", "zero", "nominal", "unranked"] = "low"
+    short: str = ""
+
+    @property
+    def axis(self) -> str:
+        """Axis title: name and unit."""
+        return f"{self.name} ({self.unit})"
+
+    @property
+    def hint(self) -> str:
+        """Which direction is better, in words."""
+        return {
+            "low": "lower is better",
+            "zero": "nearer to 0 is better",
+            "nominal": "nearer to the interval's level is better",
+            "unranked": "narrower is better where the coverage is right",
+        }[self.better]
+
+
 class Latest(HandOver):
     """`latest.json`: what the dashboard starts from."""
 
@@ -357,6 +385,7 @@ class Latest(HandOver):
     primary_metric: str
     quantile_levels: list[float]
     dataset_version: int
+    metrics: dict[str, MetricLabel]  # of the leaderboard
     leaderboard: list[Row]
     report: str
     finished_at: str

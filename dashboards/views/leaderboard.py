@@ -8,10 +8,10 @@ import streamlit as st
 
 from dashboards import page
 from dashboards.reading import Pipeline
-from forecasting.figures.labels import interval, metric_label, number, percent
+from forecasting.figures.labels import interval, number, percent
 from forecasting.figures.leaderboard import leaderboard_bars
 from forecasting.figures.steps import step_profile
-from forecasting.figures.table import leaderboard_table, metrics_of
+from forecasting.figures.table import leaderboard_table
 from forecasting.schema import Latest
 
 TITLE = "Leaderboard"
@@ -34,7 +34,7 @@ def render(pipeline: Pipeline) -> None:
     page.section(
         "Leaderboard", f"Every network and baseline on the same cutoffs; the best value of a column is bold.{aim}"
     )
-    st.html(leaderboard_table(board, latest.champion, nominal))
+    st.html(leaderboard_table(board, latest.metrics, latest.champion, nominal))
     _charts(pipeline, latest, board)
     _report(latest)
 
@@ -58,7 +58,8 @@ def _cards(latest: Latest, board: pl.DataFrame, nominal: float | None) -> list[t
     won = latest.champion_kind != "baseline"
     row: dict[str, Any] = next(board.filter(pl.col("model") == champion).iter_rows(named=True), {})
     items = [("champion", champion, "network" if won else "baseline")]
-    items.append((metric_label(metric).name, number(row.get(metric)), metric_label(metric).hint))
+    label = latest.metrics[metric]
+    items.append((label.name, number(row.get(metric)), label.hint))
     if champion != "seasonal_naive" and row.get("skill_seasonal_naive") is not None:
         items.append(("skill", percent(row["skill_seasonal_naive"]), "against the seasonal naive"))
     network = board.filter(pl.col("kind") != "baseline").head(1)
@@ -73,7 +74,7 @@ def _cards(latest: Latest, board: pl.DataFrame, nominal: float | None) -> list[t
 
 
 def _charts(pipeline: Pipeline, latest: Latest, board: pl.DataFrame) -> None:
-    metrics = [m for m in metrics_of(board) if board[m].count()]
+    metrics = [m for m in latest.metrics if board[m].count()]
     if not metrics:
         return
     first = latest.primary_metric if latest.primary_metric in metrics else metrics[0]
@@ -81,18 +82,18 @@ def _charts(pipeline: Pipeline, latest: Latest, board: pl.DataFrame) -> None:
     metric = st.segmented_control(
         "Metric",
         metrics,
-        format_func=lambda name: metric_label(name).name,
+        format_func=lambda name: latest.metrics[name].name,
         default=first,
         required=True,
         key="metric",
         label_visibility="collapsed",
     )
-    page.chart(leaderboard_bars(board, metric, latest.champion), "bars")
+    page.chart(leaderboard_bars(board, metric, latest.metrics[metric], latest.champion), "bars")
     steps = pipeline.rows("step_scores", run_id=latest.run_id)
     if steps is None or steps.filter(pl.col("metric") == metric).is_empty():
-        page.missing(f"There are no scores by step of {metric_label(metric).name}.", "backtest", pipeline.name)
+        page.missing(f"There are no scores by step of {latest.metrics[metric].name}.", "backtest", pipeline.name)
         return
-    page.chart(step_profile(steps, metric, first_models(board, latest.champion)), "steps")
+    page.chart(step_profile(steps, metric, latest.metrics[metric], first_models(board, latest.champion)), "steps")
 
 
 def _report(latest: Latest) -> None:

@@ -11,7 +11,7 @@ from dashboards.series_rows import at_cutoff, cutoff_names, reasons, recent, sco
 from dashboards.views.leaderboard import first_models
 from forecasting.figures.fan import forecast_fan
 from forecasting.figures.labels import interval
-from forecasting.figures.table import leaderboard_table, metrics_of
+from forecasting.figures.table import leaderboard_table
 from forecasting.schema import CUTOFF, DS, FALLBACK, UNIQUE_ID, Latest, Y
 
 TITLE = "Series"
@@ -116,5 +116,10 @@ def _scores(pipeline: Pipeline, unique_id: str, latest: Latest, cutoff: object, 
     board = pl.DataFrame(latest.leaderboard, infer_schema_length=None)
     page.section("Scores, mean over all cutoffs" if cutoff is None else f"Scores from cutoff {name}")
     nominal = interval(tuple(latest.quantile_levels))
-    st.html(leaderboard_table(score_board(scores, cutoff, board, metrics_of(board)), latest.champion, nominal))
+    scored = score_board(scores, cutoff, board, list(latest.metrics))
+    st.html(
+        leaderboard_table(
+            scored, {m: latest.metrics[m] for m in latest.metrics if m in scored.columns}, latest.champion, nominal
+        )
+    )
     page.notes(reasons(scores, cutoff))

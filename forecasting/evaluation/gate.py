@@ -102,7 +102,7 @@ def decide(
     (without any pair: the first one named). `overlap`: how many neighbouring cutoffs have a common target. Raises
     InputError for settings that do not fit, ValueError for a model that no row of the evidence names.
     """
-    label = primary(primary_metric).label
+    label = primary(primary_metric).label.name
     if not baselines:
         raise InputError("at least one baseline must be compared against, got none: set baselines")
     if settings.against not in (BEST_BASELINE, *baselines):

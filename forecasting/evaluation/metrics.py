@@ -4,7 +4,7 @@ A metric of quantiles has a value over all levels, and one per level (pinball_q1
 (coverage_80, width_80), see `expanded`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,7 +14,7 @@ import numpy.typing as npt
 from forecasting.errors import InputError, unknown
 from forecasting.evaluation import formulas
 from forecasting.evaluation.formulas import Cases
-from forecasting.schema import quantile_column
+from forecasting.schema import MetricLabel, quantile_column
 from forecasting.series.arrays.series_arrays import FloatArray
 
 Undefined = tuple[str, Callable[[Cases], npt.NDArray[np.bool_]]]  # a reason, and the cases (n,) that it holds for
@@ -41,12 +41,10 @@ _NO_NAIVE2: tuple[Undefined, ...] = (
 
 @dataclass(frozen=True)
 class Metric:
-    """One row of the table; a `target` metric is best at a value of its own and cannot rank models."""
+    """One row of the table; what its label says is not best where it is lowest cannot rank models."""
 
-    label: str
+    label: MetricLabel
     function: Callable[[Cases], FloatArray]
-    better: Literal["lower", "target"]
-    unit: Literal["y", "%", "1"]  # as y, per cent, or a plain ratio
     description: str
     source: str
     undefined: tuple[Undefined, ...] = ()
@@ -81,140 +79,115 @@ _CHRISTOFFERSEN = "Christoffersen 1998, Evaluating interval forecasts"
 _GNEITING_SHARP = "Gneiting, Balabdaoui and Raftery 2007, Probabilistic forecasts, calibration and sharpness"
 _INFORMER = "Zhou et al. 2021, Informer (errors on standardised series, as all long-horizon benchmarks since)"
 
+IN_UNIT_OF_Y = "unit of the series"
+
 METRICS: dict[str, Metric] = {
     "mase": Metric(
-        label="MASE",
+        label=MetricLabel(name="MASE", unit="ratio to seasonal naive"),
         function=formulas.mase,
-        better="lower",
-        unit="1",
         description="mean absolute error against that of the seasonal naive in-sample",
         source=_HYNDMAN,
         undefined=_NO_SCALE,
     ),
     "rmsse": Metric(
-        label="RMSSE",
+        label=MetricLabel(name="RMSSE", unit="ratio to seasonal naive"),
         function=formulas.rmsse,
-        better="lower",
-        unit="1",
         description="root mean squared error against that of the seasonal naive in-sample",
         source=_M5,
         undefined=_NO_SCALE,
     ),
     "smape": Metric(
-        label="sMAPE",
+        label=MetricLabel(name="sMAPE", unit="%"),
         function=formulas.smape,
-        better="lower",
-        unit="%",
         description="symmetric mean absolute percentage error, 0 to 200",
         source=_M4,
     ),
     "owa": Metric(
-        label="OWA",
+        label=MetricLabel(name="OWA", unit="ratio to Naive2"),
         function=formulas.owa,
-        better="lower",
-        unit="1",
         description="half of sMAPE and half of MASE, each against that of Naive2",
         source=_M4,
         undefined=(*_NO_SCALE, *_NO_NAIVE2),
     ),
     "mape": Metric(
-        label="MAPE",
+        label=MetricLabel(name="MAPE", unit="%"),
         function=formulas.mape,
-        better="lower",
-        unit="%",
         description="mean absolute percentage error",
         source=_HYNDMAN,
         undefined=_A_ZERO,
     ),
     "wape": Metric(
-        label="WAPE",
+        label=MetricLabel(name="WAPE", unit="ratio"),
         function=formulas.wape,
-        better="lower",
-        unit="1",
         description="absolute errors against the sum of actual values",
         source=_KOLASSA,
         undefined=_NO_SIZE,
     ),
     "wql": Metric(
-        label="WQL",
+        label=MetricLabel(name="WQL", unit="weighted quantile loss, ratio"),
         function=formulas.wql,
-        better="lower",
-        unit="1",
         description="quantile losses against the sum of actual values",
         source=_DEEPAR,
         undefined=_NO_SIZE,
     ),
     "pinball": Metric(
-        label="pinball",
+        label=MetricLabel(name="Pinball loss", unit=IN_UNIT_OF_Y),
         function=formulas.pinball,
-        better="lower",
-        unit="y",
         description="mean quantile loss over all levels",
         source=_KOENKER,
         undefined=(),
         by="level",
     ),
     "crps": Metric(
-        label="CRPS",
+        label=MetricLabel(name="CRPS", unit=IN_UNIT_OF_Y),
         function=formulas.crps,
-        better="lower",
-        unit="y",
         description="continuous ranked probability score, from the quantile levels",
         source=_GNEITING,
     ),
     "coverage": Metric(
-        label="coverage",
+        label=MetricLabel(name="Coverage", unit="share inside the interval", better="nominal", short="cov."),
         function=formulas.coverage,
-        better="target",
-        unit="1",
         description="share of actual values inside the outermost interval; best at highest minus lowest level",
         source=_CHRISTOFFERSEN,
         undefined=_NO_INTERVAL,
         by="interval",
     ),
     "width": Metric(
-        label="width",
+        label=MetricLabel(name="Width", unit=IN_UNIT_OF_Y, better="unranked"),
         function=formulas.width,
-        better="target",
-        unit="y",
         description="mean width of the outermost interval; narrower is better where the coverage is right",
         source=_GNEITING_SHARP,
         undefined=_NO_INTERVAL,
         by="interval",
     ),
     "mae": Metric(
-        label="MAE", function=formulas.mae, better="lower", unit="y", description="mean absolute error", source=_HYNDMAN
+        label=MetricLabel(name="MAE", unit=IN_UNIT_OF_Y),
+        function=formulas.mae,
+        description="mean absolute error",
+        source=_HYNDMAN,
     ),
     "rmse": Metric(
-        label="RMSE",
+        label=MetricLabel(name="RMSE", unit=IN_UNIT_OF_Y),
         function=formulas.rmse,
-        better="lower",
-        unit="y",
         description="root mean squared error",
         source=_HYNDMAN,
     ),
     "bias": Metric(
-        label="bias",
+        label=MetricLabel(name="Bias", unit=IN_UNIT_OF_Y, better="zero"),
         function=formulas.bias,
-        better="target",
-        unit="y",
         description="mean of forecast minus actual; best at 0",
         source=_HYNDMAN,
     ),
     "standardised_mae": Metric(
-        label="standardised MAE",
+        label=MetricLabel(name="Standardised MAE", unit="ratio to the standard deviation"),
         function=formulas.standardised_mae,
-        better="lower",
-        unit="1",
         description="mean absolute error of the series divided by its standard deviation",
         source=_INFORMER,
         undefined=_NO_SD,
     ),
     "standardised_mse": Metric(
-        label="standardised MSE",
+        label=MetricLabel(name="Standardised MSE", unit="ratio to the variance"),
         function=formulas.standardised_mse,
-        better="lower",
-        unit="1",
         description="mean squared error of the series divided by its standard deviation",
         source=_INFORMER,
         undefined=_NO_SD,
@@ -262,13 +235,18 @@ def primary(name: str) -> Metric:
     """The metric that ranks models; raises InputError for an unknown one and for one where lower is not better."""
     if name not in METRICS:
         raise unknown("the primary metric", name, list(METRICS), "evaluation.primary_metric")
-    if METRICS[name].better != "lower":
-        able = ", ".join(sorted(n for n, metric in METRICS.items() if metric.better == "lower"))
+    if METRICS[name].label.better != "low":
+        able = ", ".join(sorted(n for n, metric in METRICS.items() if metric.label.better == "low"))
         raise InputError(
             f"the primary metric must be one where lower is better, got {name!r}: "
             f"set evaluation.primary_metric to one of {able}"
         )
     return METRICS[name]
+
+
+def labels_of(columns: Collection[str]) -> dict[str, MetricLabel]:
+    """The labels of those metrics that are among `columns`, in the order of the table."""
+    return {name: metric.label for name, metric in METRICS.items() if name in columns}
 
 
 def _intervals(levels: Sequence[float]) -> list[tuple[float, float, int, int]]:

@@ -5,19 +5,21 @@ import math
 import plotly.graph_objects as go
 import polars as pl
 
-from forecasting.figures.labels import metric_label, number, percent
+from forecasting.figures.labels import number, percent
 from forecasting.figures.theme import BASELINE, INK, MUTED, NETWORK, plain, styled
+from forecasting.schema import MetricLabel
 
 BASELINE_KIND = "baseline"
 _WORST_SHOWN = -1.5  # a skill below it is written, not drawn: the others would become one dot
 
 
-def leaderboard_bars(leaderboard: pl.DataFrame, metric: str, champion: str | None = None) -> go.Figure:
-    """Horizontal bars of `metric` per model from the columns model, kind, `metric`; the champion is starred.
+def leaderboard_bars(
+    leaderboard: pl.DataFrame, metric: str, label: MetricLabel, champion: str | None = None
+) -> go.Figure:
+    """Horizontal bars of `metric`, which `label` names, per model from the columns model, kind, `metric`; the champion is starred.
 
     Where lower is better, bars are sorted and a dotted line stands at the best baseline; else they keep their order.
     """
-    label = metric_label(metric)
     rows = leaderboard.select("model", "kind", value=pl.col(metric).cast(pl.Float64))
     if label.better == "low":
         rows = rows.sort("value", nulls_last=True, maintain_order=True)

@@ -5,16 +5,17 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 import polars as pl
 
-from forecasting.figures.labels import metric_label
 from forecasting.figures.theme import QUIET, colour, dash, plain, styled
+from forecasting.schema import MetricLabel
 
 
-def step_profile(step_scores: pl.DataFrame, metric: str, highlight: Sequence[str] = ()) -> go.Figure:
-    """Lines of `metric` over step 1..H per model from the columns model, step, metric, value.
+def step_profile(
+    step_scores: pl.DataFrame, metric: str, label: MetricLabel, highlight: Sequence[str] = ()
+) -> go.Figure:
+    """Lines of `metric`, which `label` names, over step 1..H per model from the columns model, step, metric, value.
 
     With `highlight` those models are coloured, in that order, and the others stay grey behind them.
     """
-    label = metric_label(metric)
     rows = step_scores.filter(pl.col("metric") == metric).sort("model", "step")
     models = rows["model"].unique(maintain_order=True).to_list()
     shown = [m for m in highlight if m in models] or models

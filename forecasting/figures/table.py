@@ -2,10 +2,12 @@
 
 import html
 import math
+from collections.abc import Mapping
 
 import polars as pl
 
-from forecasting.figures.labels import METRIC_LABELS, metric_label, number, percent
+from forecasting.figures.labels import number, percent
+from forecasting.schema import MetricLabel
 
 HEADINGS = {
     "rank": "#",
@@ -21,6 +23,8 @@ HEADINGS = {
     "fit_seconds": "fit (s)",
     "predict_seconds": "predict (s)",
 }
+Labels = Mapping[str, MetricLabel]  # of the metrics of a leaderboard, in the order in which they are shown
+
 TEXTS = ("model", "kind")
 SKILL = "skill_"  # followed by what the model is compared with
 
@@ -52,14 +56,7 @@ TABLE_CSS = """
 """
 
 
-def metrics_of(leaderboard: pl.DataFrame) -> list[str]:
-    """The metric columns of a leaderboard, known ones in the order of `METRIC_LABELS`, then others."""
-    found = [c for c in leaderboard.columns if c not in HEADINGS and not c.startswith(SKILL)]
-    known = list(METRIC_LABELS)
-    return sorted(found, key=lambda metric: known.index(metric) if metric in known else len(known))
-
-
-def in_order(leaderboard: pl.DataFrame) -> pl.DataFrame:
+def in_order(leaderboard: pl.DataFrame, labels: Labels) -> pl.DataFrame:
     """The columns as people read them, whatever order they were stored in: who, metrics, skills, counts and seconds.
 
     The bounds of the skill become one column.
@@ -70,18 +67,21 @@ def in_order(leaderboard: pl.DataFrame) -> pl.DataFrame:
         leaderboard = leaderboard.drop("low", "high")
     skills = sorted((c for c in leaderboard.columns if c.startswith(SKILL)), reverse=True)
     first, last = [c for c in HEADINGS if c in (*TEXTS, "rank")], [c for c in HEADINGS if c not in (*TEXTS, "rank")]
-    columns = [*first, *metrics_of(leaderboard), *skills, *last]
+    columns = [*first, *labels, *skills, *last]
     return leaderboard.select(c for c in columns if c in leaderboard.columns)
 
 
-def leaderboard_table(leaderboard: pl.DataFrame, champion: str | None = None, nominal: float | None = None) -> str:
-    """HTML of the rows in their order, columns as in `in_order`; others are metrics, coverage aims at `nominal`.
+def leaderboard_table(
+    leaderboard: pl.DataFrame, labels: Labels, champion: str | None = None, nominal: float | None = None
+) -> str:
+    """HTML of the rows in their order, columns as in `in_order`; `labels` are those of its metrics, in the order in which
+    they are shown, and coverage aims at `nominal`. What is neither a metric nor known here is not shown.
 
     Wrap it in a page that holds `TABLE_CSS`.
     """
-    leaderboard = in_order(leaderboard)
-    best = {column: _best(leaderboard, column, nominal) for column in leaderboard.columns}
-    head = "".join(_header(column) for column in leaderboard.columns)
+    leaderboard = in_order(leaderboard, labels)
+    best = {column: _best(leaderboard, column, labels.get(column), nominal) for column in leaderboard.columns}
+    head = "".join(_header(column, labels.get(column)) for column in leaderboard.columns)
     rows = []
     for row in leaderboard.iter_rows(named=True):
         cells = "".join(_cell(c, v, best[c], row["model"] == champion) for c, v in row.items())
@@ -90,30 +90,29 @@ def leaderboard_table(leaderboard: pl.DataFrame, champion: str | None = None, no
     return f'<div class="board" tabindex="0"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
-def _header(column: str) -> str:
+def _header(column: str, label: MetricLabel | None) -> str:
     shown = hint = HEADINGS.get(column, "")
     if column.startswith(SKILL):
         shown = hint = f"skill vs {column.removeprefix(SKILL).replace('_', ' ')}"
-    elif not shown:
-        label = metric_label(column)
+    elif label is not None:
         shown, hint = label.name, f"{label.axis}, {label.hint}"
     kind = ' class="text"' if column in TEXTS else ""
     return f'<th scope="col"{kind} title="{html.escape(hint)}">{html.escape(shown)}</th>'
 
 
-def _best(leaderboard: pl.DataFrame, column: str, nominal: float | None) -> float | None:
+def _best(leaderboard: pl.DataFrame, column: str, label: MetricLabel | None, nominal: float | None) -> float | None:
     """The value to print in bold, or none where a column knows no better and worse."""
-    skill = column.startswith(SKILL)
-    if column in HEADINGS or leaderboard.height < 2:
+    if leaderboard.height < 2 or (label is None and not column.startswith(SKILL)):
         return None
-    values = [v for v in leaderboard[column].to_list() if v is not None and math.isfinite(v)]
-    better = metric_label(column).better
-    if len(set(values)) < 2 or (better == "nominal" and nominal is None and not skill):
+    values = [float(v) for v in leaderboard[column].to_list() if v is not None and math.isfinite(v)]
+    if len(set(values)) < 2:
         return None
-    if skill:
-        return float(max(values))
-    goal = {"low": -math.inf, "zero": 0.0, "nominal": nominal or 0.0}[better]
-    return float(min(values) if goal == -math.inf else min(values, key=lambda v: abs(v - goal)))
+    if label is None:
+        return max(values)
+    if label.better == "low":
+        return min(values)
+    goal = {"zero": 0.0, "nominal": nominal}.get(label.better)
+    return None if goal is None else min(values, key=lambda v: abs(v - goal))
 
 
 def _cell(column: str, value: object, best: float | None, champion: bool) -> str:

@@ -24,13 +24,8 @@ from rich.text import Text
 if TYPE_CHECKING:
     from forecasting.schema import IngestSummary, PromoteSummary, RunSummary, StageSummary
 
-LABELS = {
-    "mase": "MASE",
-    "smape": "sMAPE",
-    "wql": "WQL",
-    "coverage": "cov.",
+LABELS = {  # of the leaderboard's columns; those of its metrics stand in their rows
     "skill_seasonal_naive": "vs seas. naive",
-    "owa": "OWA",
     "skill_best_baseline": "vs best",
     "interval": "between",
     "win_rate": "wins",
@@ -129,6 +124,8 @@ def _console(stderr: bool) -> Console:
 
 def show_leaderboard(console: Console, rows: list[dict[str, Any]], champion: str | None) -> None:
     """The leaderboard as a table: best first, the champion marked, what cannot be told apart from the first one too."""
+    from forecasting.evaluation.metrics import labels_of  # numpy: the first line of a command does not wait for it
+
     table = Table(
         title="Leaderboard: all on the same series and cutoffs",
         title_justify="left",
@@ -139,11 +136,12 @@ def show_leaderboard(console: Console, rows: list[dict[str, Any]], champion: str
     )
     shown = [_combined(row) for row in rows]
     columns = [c for c in shown[0] if c not in ("model", "kind", "mark")]
+    labels = LABELS | {name: label.short or label.name for name, label in labels_of(columns).items()}
     table.add_column("", width=2)
     table.add_column("model", no_wrap=True)
     table.add_column("kind", no_wrap=True)
     for column in columns:
-        table.add_column(LABELS.get(column, column), justify="right", no_wrap=True)
+        table.add_column(labels.get(column, column), justify="right", no_wrap=True)
     for row in shown:
         own = row["model"] == champion
         table.add_row(

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import polars as pl
 
-from forecasting.figures.labels import interval, metric_label, number
+from forecasting.figures.labels import interval, number
 from forecasting.figures.leaderboard import leaderboard_bars
 from forecasting.figures.steps import step_profile
-from forecasting.figures.table import leaderboard_table, metrics_of
+from forecasting.figures.table import Labels, leaderboard_table
 from forecasting.reporting.report_fans import fans_section
 from forecasting.reporting.report_page import figure_div, page
 from forecasting.schema import quantile_levels_of
@@ -28,13 +28,14 @@ class ReportData:
     `forecasts` model, unique_id, cutoff, ds, step, y_hat and quantile columns (and fallback, if there is one) of the
     champion and of what it is shown beside; of several cutoffs the newest of each series counts. `series` names the
     series to show (null: a dozen, spread from the smallest to the largest relative error of the champion).
-    `primary_metric` null: the leaderboard's first metric.
+    `primary_metric` null: the leaderboard's first metric, by the order of `metrics`, which are their labels.
     """
 
     name: str
     verdict_sentence: str
     champion: str
     leaderboard: pl.DataFrame
+    metrics: Labels
     step_scores: pl.DataFrame | None
     history: pl.DataFrame
     forecasts: pl.DataFrame
@@ -63,8 +64,7 @@ def write_report(path: Path, report: ReportData) -> Path:
 
 def render_report(report: ReportData) -> str:
     """The HTML of the report: verdict, facts, leaderboard, score by step, forecasts."""
-    metrics = metrics_of(report.leaderboard)
-    primary = report.primary_metric or (metrics[0] if metrics else None)
+    primary = report.primary_metric or next(iter(report.metrics), None)
     sections = [_head(report), _leaderboard(report, primary)]
     if primary and report.step_scores is not None and report.step_scores.filter(pl.col("metric") == primary).height:
         sections.append(_steps(report, report.step_scores, primary))
@@ -84,10 +84,10 @@ def _head(report: ReportData) -> str:
 
 def _leaderboard(report: ReportData, primary: str | None) -> str:
     nominal = interval(quantile_levels_of(report.forecasts))
-    table = leaderboard_table(report.leaderboard, report.champion, nominal)
+    table = leaderboard_table(report.leaderboard, report.metrics, report.champion, nominal)
     bars = ""
-    if primary in report.leaderboard.columns:
-        figure = leaderboard_bars(report.leaderboard, str(primary), report.champion)
+    if primary:
+        figure = leaderboard_bars(report.leaderboard, primary, report.metrics[primary], report.champion)
         bars = f'<div class="card">{figure_div("bars", figure)}</div>'
     aim = "" if nominal is None else f" Coverage aims at {number(nominal, 2)}."
     note = f"Every network and baseline on the same cutoffs; the best value of a column is bold.{aim}"
@@ -96,7 +96,8 @@ def _leaderboard(report: ReportData, primary: str | None) -> str:
 
 def _steps(report: ReportData, step_scores: pl.DataFrame, primary: str) -> str:
     beside = [m for m in report.forecasts["model"].unique(maintain_order=True) if m != report.champion]
-    figure = step_profile(step_scores, primary, [report.champion, *beside])
-    note = f"{html.escape(metric_label(primary).name)} at each step of the horizon, over all series and cutoffs."
+    label = report.metrics[primary]
+    figure = step_profile(step_scores, primary, label, [report.champion, *beside])
+    note = f"{html.escape(label.name)} at each step of the horizon, over all series and cutoffs."
     chart = f'<div class="card">{figure_div("steps", figure)}</div>'
     return f'<section><h2>Score by step</h2><p class="note">{note}</p>{chart}</section>'

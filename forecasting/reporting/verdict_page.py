@@ -40,7 +40,7 @@ def board_table(board: pl.DataFrame, champion: str | None = None) -> str:
         "#",
         "",
         "model",
-        *(METRICS[m].label for m in metrics),
+        *(METRICS[m].label.name for m in metrics),
         "skill",
         "from .. to",
         "wins",

@@ -15,6 +15,7 @@ import polars as pl
 import yaml
 
 from forecasting.evaluation.gate import Verdict
+from forecasting.evaluation.metrics import METRICS
 from forecasting.evaluation.rules import rules_table
 from forecasting.figures.leaderboard import leaderboard_bars, skill_intervals
 from forecasting.figures.steps import step_profile
@@ -316,8 +317,10 @@ class MlflowRecorder:
         tracker.log_frame(run, found.standing.compared, "tables/comparisons.json")
         tracker.log_frame(run, found.step_scores, "tables/step_scores.json")
         tracker.log_frame(run, found.slices, "tables/slices.csv")
-        bars = leaderboard_bars(board, metric, verdict.champion)
-        steps = step_profile(found.step_scores, metric, highlight=(verdict.champion, verdict.best_baseline))
+        bars = leaderboard_bars(board, metric, METRICS[metric].label, verdict.champion)
+        steps = step_profile(
+            found.step_scores, metric, METRICS[metric].label, highlight=(verdict.champion, verdict.best_baseline)
+        )
         figures = {"Leaderboard": bars, "Skill": skill_intervals(board, verdict.champion), "Score by step": steps}
         tracker.log_figures_html(run, figures, "figures/comparison.html")
         path = self._folder / "scores.parquet"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
+from forecasting.evaluation.metrics import labels_of
 from forecasting.operations.publishing import scan_published
 from forecasting.reporting.run_report import ReportData, write_report
 from forecasting.results import write_json
@@ -39,6 +40,7 @@ def report(plan: Plan, data: Ingested, compared: Compared, promoted: Promoted, p
             verdict_sentence=verdict.sentence,
             champion=champion,
             leaderboard=board,
+            metrics=labels_of(board.columns),
             step_scores=compared.comparison.step_scores,
             history=data.dataset.frame().select(UNIQUE_ID, "ds", "y"),
             forecasts=shown,
@@ -57,6 +59,7 @@ def report(plan: Plan, data: Ingested, compared: Compared, promoted: Promoted, p
         primary_metric=plan.metric,
         quantile_levels=list(plan.task.quantile_levels),
         dataset_version=data.version.version,
+        metrics=labels_of(board.columns),
         leaderboard=board.to_dicts(),
         report=str(path),
         finished_at=datetime.now(UTC).isoformat(timespec="seconds"),

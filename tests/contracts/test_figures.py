@@ -6,6 +6,7 @@ import plotly.graph_objects as go
 import polars as pl
 import pytest
 
+from forecasting.evaluation.metrics import METRICS
 from forecasting.figures import FIGURES
 from forecasting.figures.theme import FONT
 from tests.figures import example
@@ -34,11 +35,14 @@ EXAMPLES: dict[str, Callable[[str], go.Figure]] = {
     "gradient_through_time": lambda name: FIGURES["gradient_through_time"](
         pl.DataFrame({"line": name, "lag": [0, 1], "share": [1.0, 0.1]}), 12
     ),
-    "leaderboard_bars": lambda name: FIGURES["leaderboard_bars"](board_of(name), "mase", name),
+    "leaderboard_bars": lambda name: FIGURES["leaderboard_bars"](board_of(name), "mase", METRICS["mase"].label, name),
     "loss_curves": lambda name: FIGURES["loss_curves"](pl.DataFrame({"model": name, **LOSSES})),
     "skill_intervals": lambda name: FIGURES["skill_intervals"](standing_of(name), name),
     "step_profile": lambda name: FIGURES["step_profile"](
-        pl.DataFrame({"model": name, "step": [1, 2], "metric": "mase", "value": [1.0, 2.0]}), "mase", [name]
+        pl.DataFrame({"model": name, "step": [1, 2], "metric": "mase", "value": [1.0, 2.0]}),
+        "mase",
+        METRICS["mase"].label,
+        [name],
     ),
 }
 

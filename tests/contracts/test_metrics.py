@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from forecasting.evaluation.formulas import Cases
-from forecasting.evaluation.metrics import METRICS, NO_ACTUALS, nominal_coverage
+from forecasting.evaluation.metrics import IN_UNIT_OF_Y, METRICS, NO_ACTUALS, nominal_coverage
 
 LEVELS = np.array([0.1, 0.5, 0.9])
 every_metric = pytest.mark.parametrize("name", METRICS)
@@ -34,7 +34,7 @@ def test_a_perfect_forecast_has_the_best_value(name) -> None:
     assert METRICS[name](perfect(cases())) == pytest.approx(np.full(6, best), abs=1e-12)
 
 
-@pytest.mark.parametrize("name", [name for name, metric in METRICS.items() if metric.better == "lower"])
+@pytest.mark.parametrize("name", [name for name, metric in METRICS.items() if metric.label.better == "low"])
 def test_a_lower_metric_is_never_negative_and_grows_with_the_error(name) -> None:
     c = perfect(cases())
     near, far = (METRICS[name](replace(c, y_hat=c.y + d, quantiles=c.quantiles + d)) for d in (0.5, 1.0))
@@ -90,7 +90,7 @@ def test_a_value_moves_with_the_unit_of_y_as_its_row_says(name, factor) -> None:
     c = cases()
     scales = {"scale": c.scale * factor, "scale_squared": c.scale_squared * factor**2, "sd": c.sd * factor}
     scaled = replace(c, y=c.y * factor, y_hat=c.y_hat * factor, quantiles=c.quantiles * factor, **scales)
-    expected = METRICS[name](c) * (factor if METRICS[name].unit == "y" else 1.0)
+    expected = METRICS[name](c) * (factor if METRICS[name].label.unit == IN_UNIT_OF_Y else 1.0)
     assert METRICS[name](scaled) == pytest.approx(expected, rel=1e-9, abs=1e-12)
 
 
@@ -104,7 +104,8 @@ def test_a_value_is_finite_or_nan_whatever_the_actual_values(name, y) -> None:
 @every_metric
 def test_a_row_says_what_it_measures_and_where_it_comes_from(name) -> None:
     metric = METRICS[name]
-    assert metric.better in ("lower", "target")
+    assert metric.label.axis
+    assert metric.label.hint
     assert len(metric.description) > 10
     assert len(metric.source) > 10
     assert metric.function.__doc__

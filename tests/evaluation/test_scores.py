@@ -91,7 +91,7 @@ def test_a_forecast_without_an_origin_or_with_a_step_missing_is_refused() -> Non
 
 
 def test_a_metric_that_cannot_rank_is_refused_as_primary() -> None:
-    assert primary("mase").label == "MASE"
+    assert primary("mase").label.name == "MASE"
     with pytest.raises(InputError, match="lower is better, got 'coverage'"):
         primary("coverage")
     with pytest.raises(InputError, match="must be one of"):

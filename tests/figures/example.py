@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 from deltalake import write_deltalake
 
+from forecasting.evaluation.metrics import labels_of
 from forecasting.reporting.run_report import ReportData
 from forecasting.results import write_json
 from forecasting.schema import Latest
@@ -130,11 +131,13 @@ def report_data() -> ReportData:
     """The report of that pipeline: its champion beside the best baseline."""
     frame = history()
     backtest = forecasts(frame)
+    board = leaderboard(scores(backtest, frame))
     return ReportData(
         name="fertility",
         verdict_sentence=VERDICT,
         champion="gru_encoder_decoder",
-        leaderboard=leaderboard(scores(backtest, frame)),
+        leaderboard=board,
+        metrics=labels_of(board.columns),
         step_scores=step_scores(backtest, frame),
         history=frame,
         forecasts=backtest.filter(pl.col("model").is_in(["gru_encoder_decoder", "ets"])),
@@ -177,6 +180,7 @@ def write_workspace(workspace: Path, name: str = "fertility", ids: list[str] | N
         primary_metric="mase",
         quantile_levels=[0.1, 0.5, 0.9],
         dataset_version=0,
+        metrics=labels_of(board.columns),
         leaderboard=board.to_dicts(),
         report=str(folder / "report.html"),
         finished_at="2026-01-05T06:00:00+00:00",

@@ -2,10 +2,7 @@ import math
 
 import pytest
 
-from forecasting.evaluation.metrics import METRICS
-from forecasting.figures.labels import METRIC_LABELS, interval, metric_label, number, percent
-
-UNITS = {"y": "unit of the series", "%": "%"}
+from forecasting.figures.labels import interval, number, percent
 
 
 @pytest.mark.parametrize(
@@ -37,15 +34,3 @@ def test_the_interval_is_the_outermost_one() -> None:
     assert interval((0.025, 0.1, 0.5, 0.9, 0.975)) == 0.95
     assert interval((0.5,)) is None
     assert interval(()) is None
-
-
-@pytest.mark.parametrize("metric", METRICS)
-def test_every_metric_has_a_label_that_agrees_with_its_formula(metric: str) -> None:
-    label, formula = METRIC_LABELS[metric], METRICS[metric]
-    assert label.name.lower().startswith(formula.label.lower())
-    assert (label.better == "low") == (formula.better == "lower")
-    assert label.unit == UNITS.get(formula.unit, label.unit)
-
-
-def test_an_unknown_metric_shows_its_own_name() -> None:
-    assert metric_label("skewness").axis == "SKEWNESS (value)"

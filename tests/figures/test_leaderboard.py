@@ -1,5 +1,6 @@
 import polars as pl
 
+from forecasting.evaluation.metrics import METRICS
 from forecasting.figures.leaderboard import leaderboard_bars
 from forecasting.figures.theme import BASELINE, NETWORK
 
@@ -14,12 +15,12 @@ BOARD = pl.DataFrame(
 
 
 def test_bars_are_sorted_with_the_best_on_top_and_missing_values_last() -> None:
-    figure = leaderboard_bars(BOARD, "mase", champion="gru")
+    figure = leaderboard_bars(BOARD, "mase", METRICS["mase"].label, champion="gru")
     assert list(reversed(figure.layout.yaxis.categoryarray)) == ["<b>★ gru</b>", "ets", "naive", "lstm"]
 
 
 def test_networks_and_baselines_have_their_own_colour_and_number() -> None:
-    network, baseline = leaderboard_bars(BOARD, "mase").data
+    network, baseline = leaderboard_bars(BOARD, "mase", METRICS["mase"].label).data
     assert (network.name, network.marker.color, list(network.y), list(network.text)) == (
         "network",
         NETWORK,
@@ -30,12 +31,12 @@ def test_networks_and_baselines_have_their_own_colour_and_number() -> None:
 
 
 def test_a_dotted_line_stands_at_the_best_baseline() -> None:
-    figure = leaderboard_bars(BOARD, "mase")
+    figure = leaderboard_bars(BOARD, "mase", METRICS["mase"].label)
     assert [shape.x0 for shape in figure.layout.shapes] == [0.9]
     assert "dotted: best baseline" in figure.layout.title.text
 
 
 def test_a_metric_with_a_target_keeps_the_leaderboards_order_and_has_no_line() -> None:
-    figure = leaderboard_bars(BOARD, "coverage")
+    figure = leaderboard_bars(BOARD, "coverage", METRICS["coverage"].label)
     assert list(reversed(figure.layout.yaxis.categoryarray)) == ["gru", "naive", "ets", "lstm"]
     assert not figure.layout.shapes

@@ -1,5 +1,6 @@
 import polars as pl
 
+from forecasting.evaluation.metrics import METRICS
 from forecasting.figures.steps import step_profile
 from forecasting.figures.theme import QUIET, colour
 from forecasting.figures.training import gradient_norms, loss_curves
@@ -24,13 +25,13 @@ HISTORY = pl.DataFrame(
 
 
 def test_a_step_profile_runs_over_the_steps_in_order() -> None:
-    figure = step_profile(STEPS, "mase")
+    figure = step_profile(STEPS, "mase", METRICS["mase"].label)
     assert {t.name: list(t.y) for t in figure.data} == {"a": [3.0, 4.0], "b": [1.0, 2.0], "c": [None, 5.0]}
     assert all(list(t.x) == [1, 2] for t in figure.data)
 
 
 def test_highlighted_models_are_coloured_in_their_order_and_the_others_are_grey_under_one_name() -> None:
-    figure = step_profile(STEPS, "mase", ["b", "unknown"])
+    figure = step_profile(STEPS, "mase", METRICS["mase"].label, ["b", "unknown"])
     assert [(t.meta, t.name, t.line.color) for t in figure.data] == [
         ("a", "other models", QUIET),
         ("c", "other models", QUIET),

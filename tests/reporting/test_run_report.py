@@ -107,4 +107,4 @@ def test_a_spread_holds_both_ends_and_never_doubles_a_series() -> None:
 
 
 def test_the_leaderboard_of_the_report_is_that_of_the_dashboard(report: ReportData) -> None:
-    assert table.leaderboard_table(report.leaderboard, report.champion, 0.8) in render_report(report)
+    assert table.leaderboard_table(report.leaderboard, report.metrics, report.champion, 0.8) in render_report(report)
