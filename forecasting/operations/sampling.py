@@ -8,6 +8,7 @@ import polars as pl
 
 from forecasting.errors import InputError
 from forecasting.forecasters.protocol import Forecaster
+from forecasting.models.heads import heads_where
 from forecasting.processes import Progress
 from forecasting.schema import CUTOFF, DS, UNIQUE_ID, Y
 from forecasting.series.arrays.series_arrays import FloatArray, Origins, SeriesArrays
@@ -37,7 +38,7 @@ def sample_rows(
     if not isinstance(forecaster, DrawsPaths):
         raise InputError(
             f"sample paths need a network that can draw, got {forecaster.name}: name one with --forecaster, with strategy "
-            "recursive, decoder autoregressive, or head normal, student_t or negative_binomial"
+            f"recursive, decoder autoregressive, or head {heads_where(lambda head: head.has_density)}"
         )
     drawn, usable = forecaster.sample_paths(arrays, origins, n_paths, on_progress)
     able = origins.take(usable)

@@ -187,7 +187,7 @@ def _write(into: Forecast, i: int, answer: Answer) -> None:
 
 
 def load(folder: Path, workers: int = 1, cache: Path | None = None) -> LocalForecaster:
-    """The baseline saved in `folder`; `catalog.load_forecaster` also checks that its file is one."""
+    """The baseline saved in `folder`; `saved.load_forecaster` also checks that its file is one."""
     state: dict[str, Any] = json.loads((folder / "forecaster.json").read_text(encoding="utf-8"))
     task = {**state["task"], "quantile_levels": tuple(state["task"]["quantile_levels"])}
     return LocalForecaster(BaselineSettings(**state["settings"]), Task(**task), workers, cache)

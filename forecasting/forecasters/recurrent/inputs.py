@@ -11,6 +11,7 @@ import numpy.typing as npt
 import torch
 
 from forecasting.errors import InputError
+from forecasting.models.heads import heads_where
 from forecasting.series.arrays.series_arrays import IntArray, Origins, SeriesArrays
 from forecasting.windows.covariates import (
     CovariateScaler,
@@ -104,7 +105,7 @@ def require_counts(arrays: SeriesArrays, until: Origins, head: str) -> None:
     if len(broken):
         raise InputError(
             f"head {head} needs counts, got y {broken[0]:g} ({len(broken)} of {len(seen)} values are negative or "
-            "not whole): set head to student_t or quantiles"
+            f"not whole): set head to {heads_where(lambda row: row.is_random and not row.of_counts)}"
         )
 
 

@@ -15,7 +15,7 @@ from forecasting.forecasters.recurrent.inputs import FittedInputs, last_rows
 from forecasting.forecasters.recurrent.settings import RecurrentSettings
 from forecasting.forecasters.recurrent.validation import naive_errors
 from forecasting.models.cell import CellOptions
-from forecasting.models.heads import head_of
+from forecasting.models.heads import head_of, heads_where
 from forecasting.models.network import Network, Taught
 from forecasting.models.recurrence import Recurrence
 from forecasting.models.shape import NetworkShape
@@ -239,5 +239,6 @@ def require_drawable(resolved: RecurrentSettings, task: Task, past: Sequence[str
     if resolved.way != "direct" and resolved.head == "quantiles" and len(task.quantile_levels) == 1:
         raise InputError(
             f"steps that are read again must be drawn, got the one quantile level {task.quantile_levels[0]:g}: set "
-            f"task.quantile_levels to three or more, or head of forecaster {resolved.name} to normal or student_t"
+            f"task.quantile_levels to three or more, or head of forecaster {resolved.name} to "
+            + heads_where(lambda head: head.has_density and not head.of_counts)
         )
