@@ -28,7 +28,12 @@ _POLL = 0.05  # seconds between looks at the workers' progress
 _TEXT = 400  # characters of a progress text: a message must fit one atomic write to a pipe
 _SPAWN = threading.Lock()
 
-_messages: "SimpleQueue[tuple[int, int, int, str]] | None" = None  # in a worker: the way back for progress
+_Message = tuple[int, int, int, int, str]  # round of jobs, index of the job, done, total, text
+_messages: "SimpleQueue[_Message] | None" = None  # in a worker: the way back for progress
+
+_KEPT = threading.Lock()  # over the two below
+_keepers = 0  # who asked for workers to be kept
+_idle: "list[_Pool]" = []
 
 
 def workers_of(setting: int | None) -> int:
@@ -64,22 +69,128 @@ def run_jobs(
     """
     if not isolated and (workers <= 1 or len(jobs) <= 1):
         return _run_here(function, jobs, on_result, on_progress)
-    context = multiprocessing.get_context("spawn")
-    messages = None if on_progress is None else context.SimpleQueue()
-    pool = ProcessPoolExecutor(
-        max(1, min(workers, len(jobs))), mp_context=context, initializer=_start_worker, initargs=(messages,)
-    )
+    pool = _Pool(max(1, min(workers, len(jobs)))) if isolated else _taken(workers)
     try:
-        with _spawning(function):
-            futures = {pool.submit(_call, function, index, job): index for index, job in enumerate(jobs)}
-        return _collect(futures, on_result, messages, on_progress)
+        results = pool.run(function, jobs, on_result, on_progress)
     except BaseException:
-        _kill(pool)
+        pool.kill()
         raise
+    if isolated or not _given_back(pool):
+        pool.close()
+    return results
+
+
+@contextmanager
+def kept_workers() -> Iterator[None]:
+    """Inside, a call of `run_jobs` leaves its workers to the next one, which need not load their libraries again.
+
+    A worker of an isolated call is never kept, and neither are those of a call that failed.
+    """
+    global _keepers
+    with _KEPT:
+        _keepers += 1
+    try:
+        yield
     finally:
-        pool.shutdown(wait=True)
-        if messages is not None:
-            messages.close()
+        with _KEPT:
+            _keepers -= 1
+            over = [] if _keepers else [*_idle]
+            _idle[:] = [] if over else _idle
+        for pool in over:
+            pool.close()
+
+
+def _taken(workers: int) -> "_Pool":
+    """An idle pool of that size whose workers live, or a new one."""
+    with _KEPT:
+        found = next((pool for pool in _idle if pool.size == workers), None)
+        if found is not None:
+            _idle.remove(found)
+    if found is not None and not found.lives:
+        found.kill()
+        found = None
+    return found or _Pool(workers)
+
+
+def _given_back(pool: "_Pool") -> bool:
+    """Whether somebody keeps it for the next call."""
+    with _KEPT:
+        if _keepers:
+            _idle.append(pool)
+        return bool(_keepers)
+
+
+class _Pool:
+    """Up to `size` workers, started as jobs need them, and the way back for their progress."""
+
+    def __init__(self, size: int) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.size = size
+        self._round = 0  # of jobs: a message of an earlier one is nobody's
+        self._messages: SimpleQueue[_Message] = context.SimpleQueue()
+        self._pool = ProcessPoolExecutor(
+            size, mp_context=context, initializer=_start_worker, initargs=(self._messages,)
+        )
+
+    def run(
+        self,
+        function: Callable[[Any, Progress], Any],
+        jobs: Sequence[Any],
+        on_result: Callable[[int, Any], None],
+        on_progress: OnProgress | None,
+    ) -> list[Any]:
+        """The results of all jobs; see `run_jobs`."""
+        self._round += 1
+        back = None if on_progress is None else self._round
+        with _spawning(function):
+            futures = {self._pool.submit(_call, function, back, i, job): i for i, job in enumerate(jobs)}
+        return self._collect(futures, on_result, on_progress)
+
+    def _collect(
+        self,
+        futures: dict[Future[Any], int],
+        on_result: Callable[[int, Any], None],
+        on_progress: OnProgress | None,
+    ) -> list[Any]:
+        """Waits for all futures; results before failures, so that a dying worker loses only what was not finished."""
+        results: list[Any] = [None] * len(futures)
+        pending = set(futures)
+        while pending:
+            done, pending = wait(pending, timeout=None if on_progress is None else _POLL, return_when=FIRST_COMPLETED)
+            while on_progress is not None and not self._messages.empty():
+                back, index, n_done, total, text = self._messages.get()
+                if back == self._round:
+                    on_progress(index, n_done, total, text)
+            for future in sorted(done, key=lambda f: (f.exception() is not None, futures[f])):
+                results[futures[future]] = future.result()
+                on_result(futures[future], results[futures[future]])
+        return results
+
+    @property
+    def lives(self) -> bool:
+        """Whether none of its workers has died: the system may kill an idle one too."""
+        return all(process.is_alive() for process in list((self._pool._processes or {}).values()))
+
+    def close(self) -> None:
+        """Ends the workers, which have nothing left to do."""
+        self._pool.shutdown(wait=True)
+        self._messages.close()
+
+    def kill(self) -> None:
+        """Ends the workers at once. The pool sees them die and drops its jobs; it has no public way for it before 3.14.
+
+        A job too large for the pipe would wait there for a reader for ever, and the pool for it: with the last reader gone
+        its writing fails. CPython sees to that itself from 3.11.5 on (gh-94777).
+        """
+        for process in list((self._pool._processes or {}).values()):
+            process.kill()
+        queue = self._pool._call_queue  # type: ignore[attr-defined]
+        if sys.version_info < (3, 11, 5) and queue is not None:
+            # The pool's own thread may close it too: whoever takes the handle first does.
+            handle, queue._reader._handle = queue._reader._handle, None
+            if handle is not None:
+                os.close(handle)
+        self.close()
 
 
 def _run_here(
@@ -101,41 +212,6 @@ def _run_here(
             results.append(function(job, progress))
             on_result(index, results[-1])
     return results
-
-
-def _collect(
-    futures: dict[Future[Any], int],
-    on_result: Callable[[int, Any], None],
-    messages: "SimpleQueue[tuple[int, int, int, str]] | None",
-    on_progress: OnProgress | None,
-) -> list[Any]:
-    """Waits for all futures; results before failures, so that a dying worker loses only what was not finished."""
-    results: list[Any] = [None] * len(futures)
-    pending = set(futures)
-    while pending:
-        done, pending = wait(pending, timeout=None if messages is None else _POLL, return_when=FIRST_COMPLETED)
-        while messages is not None and on_progress is not None and not messages.empty():
-            on_progress(*messages.get())
-        for future in sorted(done, key=lambda f: (f.exception() is not None, futures[f])):
-            results[futures[future]] = future.result()
-            on_result(futures[future], results[futures[future]])
-    return results
-
-
-def _kill(pool: ProcessPoolExecutor) -> None:
-    """Ends the workers at once. The pool sees them die and drops its jobs; it has no public way for it before 3.14.
-
-    A job too large for the pipe would wait there for a reader for ever, and the pool for it: with the last reader gone
-    its writing fails. CPython sees to that itself from 3.11.5 on (gh-94777).
-    """
-    for process in list((pool._processes or {}).values()):
-        process.kill()
-    queue = pool._call_queue  # type: ignore[attr-defined]
-    if sys.version_info < (3, 11, 5) and queue is not None:
-        # The pool's own thread may close it too: whoever takes the handle first does.
-        handle, queue._reader._handle = queue._reader._handle, None
-        if handle is not None:
-            os.close(handle)
 
 
 @contextmanager
@@ -167,7 +243,7 @@ def _spawning(function: Callable[..., Any]) -> Iterator[None]:
             signal.pthread_sigmask(signal.SIG_SETMASK, held)
 
 
-def _start_worker(messages: "SimpleQueue[tuple[int, int, int, str]] | None") -> None:
+def _start_worker(messages: "SimpleQueue[_Message]") -> None:
     """Runs first in every worker."""
     global _messages
     _messages = messages
@@ -184,8 +260,8 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _call(function: Callable[[Any, Progress], Any], index: int, job: Any) -> Any:
-    """Runs one job in a worker."""
+def _call(function: Callable[[Any, Progress], Any], back: int | None, index: int, job: Any) -> Any:
+    """Runs one job in a worker; `back` is the round that its progress belongs to, null where nobody listens."""
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(1)
     sent = 0.0
@@ -193,8 +269,8 @@ def _call(function: Callable[[Any, Progress], Any], index: int, job: Any) -> Any
     def progress(done: int, total: int, text: str) -> None:
         nonlocal sent
         now = time.monotonic()
-        if _messages is not None and (done >= total or now - sent >= _POLL):
+        if _messages is not None and back is not None and (done >= total or now - sent >= _POLL):
             sent = now
-            _messages.put((index, done, total, text[:_TEXT]))
+            _messages.put((back, index, done, total, text[:_TEXT]))
 
     return function(job, progress)

@@ -15,7 +15,7 @@ import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from forecasting.errors import StoppedError
-from forecasting.processes import Progress, run_jobs, workers_of
+from forecasting.processes import Progress, kept_workers, run_jobs, workers_of
 
 
 def pid_after(seconds: float, progress: Progress) -> int:
@@ -144,6 +144,65 @@ def test_an_error_raised_by_a_callback_ends_the_workers() -> None:
         run_jobs(pid_after, [0.0, 100_000.0], 2, on_result=_stop)
 
     assert stopped.value.exit_code == 143
+
+
+def _workers() -> list[psutil.Process]:
+    return [child for child in psutil.Process().children() if "spawn_main" in " ".join(child.cmdline())]
+
+
+def test_kept_workers_do_the_next_jobs_and_end_with_the_block() -> None:
+    with kept_workers():
+        first = set(run_jobs(pid_after, [0.0] * 4, 2))
+        assert set(run_jobs(pid_after, [0.0] * 4, 2)) <= {worker.pid for worker in _workers()}
+        assert first <= {worker.pid for worker in _workers()}
+
+    assert _workers() == []
+
+
+def test_workers_of_an_isolated_call_are_not_kept() -> None:
+    with kept_workers():
+        (alone,) = run_jobs(pid_after, [0.0], 1, isolated=True)
+        assert alone not in {worker.pid for worker in _workers()}
+
+
+def test_progress_of_earlier_jobs_reaches_no_later_call() -> None:
+    seen: list[tuple[object, ...]] = []
+    with kept_workers():
+        run_jobs(count_to, [3, 4], 2)
+        run_jobs(count_to, [5000, 5000], 2, on_progress=lambda *step: None)
+        run_jobs(count_to, [2, 2], 2, on_progress=lambda *step: seen.append(step))
+
+    assert {total for _, _, total, _ in seen} == {2}
+
+
+def test_kept_workers_of_a_call_that_failed_are_replaced() -> None:
+    with kept_workers():
+        before = set(run_jobs(pid_after, [0.0] * 2, 2))
+        with pytest.raises(ValueError, match="3 is odd"):
+            run_jobs(halve, [3, 100_000], 2)
+        assert before.isdisjoint(run_jobs(pid_after, [0.0] * 2, 2))
+
+
+def test_an_idle_worker_that_was_killed_is_replaced() -> None:
+    with kept_workers():
+        before = set(run_jobs(pid_after, [0.1] * 2, 2))
+        for worker in _workers():
+            worker.kill()
+            worker.wait()
+        assert before.isdisjoint(run_jobs(pid_after, [0.0] * 2, 2))
+
+
+def test_kept_workers_serve_one_call_at_a_time() -> None:
+    results: list[list[int]] = []
+    with kept_workers():
+        threads = [threading.Thread(target=lambda: results.append(run_jobs(halve, [2, 4], 2))) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    assert results == [[1, 2]] * 3
+    assert _workers() == []
 
 
 def test_a_job_in_this_process_has_one_blas_thread_too() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from forecasting.config import Config
 from forecasting.errors import AlertError, StoppedError
+from forecasting.processes import kept_workers
 from forecasting.reporting.reporter import listening
 from forecasting.reporting.sentences import sentence
 from forecasting.schema import MonitorSummary, RunSummary, StageSummary
@@ -82,7 +83,8 @@ class _Chain:
 
     def run(self, steps: list[Step]) -> RunSummary:
         """Every step in its order."""
-        done = {step.stage.name: self._step(step) for step in steps}
+        with kept_workers():
+            done = {step.stage.name: self._step(step) for step in steps}
         data = self._values.get("data")
         return RunSummary(
             name=self._plan.config.name,
