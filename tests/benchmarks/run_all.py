@@ -178,6 +178,11 @@ SCRIPTS = (
         figures=(Figure("ratio", at_most=3.0), Figure("exponent", at_most=1.05)),
         quick=("--series", "100", "200"),
     ),
+    Script(
+        "arima_engines",
+        "our order search for ARIMA against AutoARIMA of statsforecast",
+        quick=("--sets", "macrodata", "--series", "2"),
+    ),
     Script("baseline_scores", "every baseline on the public sets", arguments=("--data", DATA), quick_too=False),
     Script(
         "accuracy", "our networks and blends on the public sets", arguments=("all", "--data", DATA), quick_too=False
