@@ -24,12 +24,12 @@ from prefect.runner import Runner
 from prefect.settings import PREFECT_LOGGING_LEVEL, temporary_settings
 from prefect.types.entrypoint import EntrypointType
 
+from flows.own_server import own_server
 from flows.pipeline import FLOWS, RUN, StageFlow
 from flows.schedule import Planned, plan
 from flows.server import connected
 from flows.signals import KEPT, stoppable_command
 from forecasting.config import Config
-from forecasting.environment import prefect_home
 from forecasting.errors import ForecastingError, StoppedError
 
 Served = Mapping[str, StageFlow]
@@ -58,7 +58,8 @@ def serve(
     planned = plan(config)
     with (
         stoppable_command(),
-        connected(prefect_home(config.workspace), with_schedules=True) as api,
+        own_server(config.workspace, with_schedules=True) as own,
+        connected(own) as api,
         temporary_settings({PREFECT_LOGGING_LEVEL: "INFO"}),  # of the flow runs' processes: nobody watches those
     ):
         show(f"serving {config.name}, Prefect's page is {api.removesuffix('/api')}, Ctrl-C ends it")

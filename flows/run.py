@@ -1,49 +1,42 @@
-"""A flow run in this process: a config comes in, the summary goes out, with the server that it needs around it."""
+"""The pipeline as a Prefect flow: a config comes in, the summary goes out, with the server that it needs around it.
 
-import logging
+On a first start the server makes its tables; meanwhile this process loads Prefect and the stages, and the workers what jobs
+need.
+"""
+
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-from prefect import tags
-from prefect.logging.handlers import PrefectConsoleHandler
-
-from flows.pipeline import FLOWS, RUN
-from flows.server import connected
-from flows.signals import stoppable_command
+from flows.own_server import own_server
 from forecasting.config import Config
 from forecasting.environment import prefect_home
 from forecasting.errors import InputError
+from forecasting.processes import kept_workers, warm_workers, workers_of
 from forecasting.schema import RunSummary
 from forecasting.stages.table import Options
+
+_NEEDED_BY_JOBS = ("forecasting.stages.jobs.fit", "forecasting.tuning.study")
 
 
 def run_flow(config: Config, target: str | None = None, options: Options | None = None) -> RunSummary:
     """Run the whole pipeline, or one stage and what it needs, as a Prefect flow.
 
-    Raises what the stage raises, unchanged; StoppedError (130, 143) after Ctrl-C or SIGTERM.
+    Raises what the stage raises, unchanged; ServiceError where the server does not start; StoppedError (130, 143) after
+    Ctrl-C or SIGTERM.
     """
     home = prefect_home(config.workspace)
     fresh = not (home / "prefect.db").exists()
     try:
-        with (
-            prefect_prints_nothing(),
-            stoppable_command(),
-            connected(home, with_schedules=False),
-            tags(config.name),
-        ):
-            return FLOWS[target or RUN](config.model_dump(mode="json"), _plain(options or {}))
+        with own_server(config.workspace, with_schedules=False) as own, kept_workers():
+            if own is not None and own.fresh and target is None:
+                warm_workers(workers_of(config.workers), _NEEDED_BY_JOBS)
+            from flows.flow_run import flow_run
+
+            return flow_run(config, target, options or {}, own)
     except InputError:
         if fresh:
             _forget(home, config.workspace.absolute())
         raise
-
-
-def _plain(options: Options) -> dict[str, Any]:
-    """Options as Prefect's page shows them."""
-    return {name: str(value) if isinstance(value, Path) else value for name, value in options.items()}
 
 
 def _forget(home: Path, workspace: Path) -> None:
@@ -52,24 +45,3 @@ def _forget(home: Path, workspace: Path) -> None:
         shutil.rmtree(home, ignore_errors=True)
         if workspace.is_dir() and not any(workspace.iterdir()):
             workspace.rmdir()
-
-
-@contextmanager
-def prefect_prints_nothing() -> Iterator[None]:
-    """Leave the terminal to the pipeline's reporter, as without Prefect; Prefect's own lines still go to its page."""
-    root, nothing = logging.getLogger(), logging.NullHandler()
-    talkers = [logging.getLogger(name) for name in ("prefect", "EventsWorker", "APILogWorker")]
-    printers = [handler for handler in root.handlers if isinstance(handler, PrefectConsoleHandler)]
-    for handler in printers:
-        root.removeHandler(handler)
-    for talker in talkers:
-        talker.addHandler(nothing)
-        talker.propagate = False
-    try:
-        yield
-    finally:
-        for talker in talkers:
-            talker.propagate = True
-            talker.removeHandler(nothing)
-        for handler in printers:
-            root.addHandler(handler)

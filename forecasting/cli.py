@@ -119,7 +119,6 @@ def _plainly(config: "Config", target: str | None = None, options: Options | Non
 
 
 def _as_flow(config: "Config", target: str | None = None, options: Options | None = None) -> "RunSummary":
-    prefect_home(config.workspace.absolute())
     from flows.run import run_flow
 
     return run_flow(config, target, options)

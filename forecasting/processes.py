@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
+from importlib import import_module
 from multiprocessing import connection
 from multiprocessing.queues import SimpleQueue
 from types import ModuleType
@@ -91,13 +92,32 @@ def kept_workers() -> Iterator[None]:
         _keepers += 1
     try:
         yield
-    finally:
-        with _KEPT:
-            _keepers -= 1
-            over = [] if _keepers else [*_idle]
-            _idle[:] = [] if over else _idle
-        for pool in over:
+    except BaseException:
+        for pool in _released():
+            pool.kill()
+        raise
+    for pool in _released():
+        pool.close()
+
+
+def warm_workers(workers: int, modules: Sequence[str]) -> None:
+    """Inside `kept_workers`: start workers that import `modules` while this process does something else."""
+    if workers > 1:
+        pool = _Pool(workers)
+        pool.warm(modules)
+        if not _given_back(pool):
             pool.close()
+
+
+def _released() -> "list[_Pool]":
+    """What nobody keeps any longer."""
+    global _keepers
+    with _KEPT:
+        _keepers -= 1
+        over = [] if _keepers else [*_idle]
+        if over:
+            _idle.clear()
+    return over
 
 
 def _taken(workers: int) -> "_Pool":
@@ -145,6 +165,12 @@ class _Pool:
         with _spawning(function):
             futures = {self._pool.submit(_call, function, back, i, job): i for i, job in enumerate(jobs)}
         return self._collect(futures, on_result, on_progress)
+
+    def warm(self, modules: Sequence[str]) -> None:
+        """Every worker imports `modules`; what is given to `run` waits for it."""
+        with _spawning(_load):
+            for _ in range(self.size):
+                self._pool.submit(_load, modules)
 
     def _collect(
         self,
@@ -258,6 +284,11 @@ def _end_with_parent() -> None:
     if parent is not None:
         connection.wait([parent.sentinel])
         os._exit(1)
+
+
+def _load(modules: Sequence[str]) -> None:
+    for module in modules:
+        import_module(module)
 
 
 def _call(function: Callable[[Any, Progress], Any], back: int | None, index: int, job: Any) -> Any:

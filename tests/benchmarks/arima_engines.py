@@ -29,10 +29,11 @@ import numpy as np
 import polars as pl
 from statsforecast import arima as library
 
-from forecasting.forecasters.baselines import BASELINES, _statsforecast, forecast_history, load_engines
+from forecasting.forecasters.baselines import engine_statsforecast
+from forecasting.forecasters.baselines.table import BASELINES, forecast_history, load_engines
 from forecasting.forecasters.protocol import Task
-from forecasting.series.arrays import Align, FloatArray, Reading, to_arrays
-from forecasting.series.cutoffs import evaluation_origins
+from forecasting.series.arrays.cutoffs import evaluation_origins
+from forecasting.series.arrays.series_arrays import Align, FloatArray, Reading, to_arrays
 from forecasting.sources.builtin import BuiltinSource
 from tests.benchmarks import public_sets
 
@@ -133,7 +134,7 @@ def applied(option: Option) -> Iterator[None]:
         model: dict[str, Any] = fit(x, period=period, **option.keywords)
         return model
 
-    with mock.patch.object(_statsforecast, "auto_arima_f", given):
+    with mock.patch.object(engine_statsforecast, "auto_arima_f", given):
         yield
 
 
@@ -199,7 +200,7 @@ def row_of(
 START = """
 import json, sys, time
 import numpy as np
-from forecasting.forecasters.baselines import forecast_history, load_engines
+from forecasting.forecasters.baselines.table import forecast_history, load_engines
 from forecasting.forecasters.protocol import Task
 task, t = Task(12, (0.1, 0.5, 0.9), 12), np.arange(96)
 y = 5 * np.sin(np.pi * t / 6) + np.cumsum(np.random.default_rng(0).normal(size=96))

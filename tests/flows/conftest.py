@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
+from flows.own_server import OwnServer
 from flows.server import connected
 from tests.conftest import tiny_config
 
@@ -14,9 +15,12 @@ from tests.conftest import tiny_config
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The API of a running server."""
-    home = tmp_path_factory.mktemp("prefect")
-    with temporary_settings(restore_defaults={PREFECT_API_URL}), connected(home, with_schedules=False) as api:
-        yield api
+    own = OwnServer(tmp_path_factory.mktemp("prefect"), with_schedules=False)
+    try:
+        with temporary_settings(restore_defaults={PREFECT_API_URL}), connected(own) as api:
+            yield api
+    finally:
+        own.stop()
 
 
 @pytest.fixture

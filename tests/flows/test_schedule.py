@@ -3,12 +3,15 @@
 import asyncio
 from datetime import UTC, datetime, timedelta
 
+import psutil
 import pytest
+from filelock import FileLock
 from prefect.server.schemas.schedules import CronSchedule
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
+from flows.own_server import OwnServer, own_server
 from flows.schedule import plan
-from flows.server import connected, own_server
+from flows.server import connected
 from forecasting.config import Config, parse_config
 from forecasting.errors import InputError, ServiceError
 from tests.conftest import tiny_config
@@ -57,8 +60,12 @@ def test_a_schedule_without_a_time_is_refused(tmp_path):
 def test_a_server_that_does_not_start_says_why_and_has_its_own_exit_code(tmp_path):
     (tmp_path / "server.log").write_text("lines of an earlier start\n")
     (tmp_path / "prefect.db").write_bytes(b"no database" * 1000)
-    with pytest.raises(ServiceError) as caught, own_server(tmp_path, with_schedules=False):
-        pass
+    server = OwnServer(tmp_path, with_schedules=False)
+    try:
+        with pytest.raises(ServiceError) as caught:
+            server.address()
+    finally:
+        server.stop()
     told = str(caught.value)
     assert caught.value.exit_code == 7
     assert "must start before a flow can run, it ended with status 3" in told
@@ -68,19 +75,35 @@ def test_a_server_that_does_not_start_says_why_and_has_its_own_exit_code(tmp_pat
     assert len(told.splitlines()) < 20
 
 
-def test_a_named_server_that_does_not_answer_is_bad_input(tmp_path):
+def test_a_named_server_that_does_not_answer_is_bad_input(tmp_path, monkeypatch):
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
     with (
         temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}),
+        own_server(tmp_path, with_schedules=False) as own,
         pytest.raises(
             InputError, match=r"PREFECT_API_URL must name a server that answers, got http://127\.0\.0\.1:9/api"
         ),
-        connected(tmp_path / "prefect", with_schedules=False),
+        connected(own),
     ):
         pass
+    assert own is None
     assert not (tmp_path / "prefect").exists()
 
 
-def test_a_named_server_is_used_in_place_of_our_own(server, tmp_path):
-    with connected(tmp_path / "prefect", with_schedules=False) as api:
+def test_a_named_server_is_used_in_place_of_our_own(server, tmp_path, monkeypatch):
+    monkeypatch.setenv("PREFECT_API_URL", server)
+    with own_server(tmp_path, with_schedules=False) as own, connected(own) as api:
         assert api == server
     assert not (tmp_path / "prefect").exists()
+
+
+def test_a_server_that_was_started_ends_with_the_block_whether_it_answered_or_not(tmp_path, monkeypatch):
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    monkeypatch.setenv("PREFECT_HOME", str(tmp_path / "prefect"))
+    before = psutil.Process().children()
+    with own_server(tmp_path, with_schedules=False) as own:
+        assert own is not None
+        assert own.fresh
+    assert psutil.Process().children() == before
+    with FileLock(own.home / "server.lock", timeout=0):
+        pass
