@@ -5,6 +5,7 @@ it running for good, and it never fires a schedule.
 """
 
 import select
+import shutil
 import subprocess
 import sys
 import time
@@ -16,7 +17,7 @@ from typing import IO
 from filelock import FileLock
 
 from forecasting.environment import prefect_home, prefect_server
-from forecasting.errors import ServiceError
+from forecasting.errors import InputError, ServiceError
 
 _START_SECONDS = 900.0  # for one that hangs; a machine with twenty busy processes needs minutes
 _LAST_LINES = 12
@@ -51,9 +52,16 @@ class OwnServer:
             self._lock.release()
         return self._address
 
+    @property
+    def answered(self) -> bool:
+        """Whether it has started, and somebody asked."""
+        return self._address is not None
+
     def stop(self) -> None:
-        """End it, whether it has started or not."""
+        """End it, at once where it is making its tables for nobody."""
         _pipe(self._process.stdin).close()
+        if self.fresh and not self.answered:
+            self._process.kill()
         try:
             self._process.wait(_STOP_SECONDS)
         except subprocess.TimeoutExpired:
@@ -99,16 +107,35 @@ class OwnServer:
 
 @contextmanager
 def own_server(workspace: Path, with_schedules: bool) -> Iterator[OwnServer | None]:
-    """Our server for the block, its state below `workspace`; None where PREFECT_API_URL names another."""
-    home = prefect_home(workspace)
+    """Our server for the block, its state below `workspace`; None where PREFECT_API_URL names another.
+
+    Bad input writes nothing: where the block ends with InputError, or before the server has made its tables, what its first
+    start left in the workspace goes again.
+    """
     if prefect_server() is not None:
         yield None
         return
-    server = OwnServer(home, with_schedules)
+    server = OwnServer(prefect_home(workspace), with_schedules)
+    useless = server.fresh
     try:
         yield server
+        useless = False
+    except InputError:
+        raise
+    except BaseException:
+        useless = server.fresh and not server.answered
+        raise
     finally:
         server.stop()
+        if useless:
+            _forget(server.home, workspace.absolute())
+
+
+def _forget(home: Path, workspace: Path) -> None:
+    if home.is_relative_to(workspace):
+        shutil.rmtree(home, ignore_errors=True)
+        if workspace.is_dir() and not any(workspace.iterdir()):
+            workspace.rmdir()
 
 
 def _pipe(stream: IO[str] | None) -> IO[str]:

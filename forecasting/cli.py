@@ -3,6 +3,7 @@
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from inspect import Parameter, Signature
 from pathlib import Path
 from types import FrameType
@@ -24,6 +25,7 @@ from forecasting.reporting.console import (
 from forecasting.stages.table import STAGES, Options, Stage
 
 if TYPE_CHECKING:
+    from flows.own_server import OwnServer
     from forecasting.config import Config
     from forecasting.schema import RunSummary
 
@@ -59,13 +61,24 @@ def run(
 ) -> None:
     """Run the whole pipeline: ingest, window, tune, train, backtest, promote, predict, report."""
     show_start("run", config_path, as_json)
-    from forecasting.config import load_config
+    with _server_of(config_path, overrides or [], plain) as server:
+        from forecasting.config import load_config
 
-    config = load_config(config_path, overrides)
-    with _terminal(as_json) as terminal:
-        summary = _as_flow(config) if not plain else _plainly(config)
-        show_outcome(terminal.console, summary, str(config_path))
+        config = load_config(config_path, overrides)
+        with _terminal(as_json) as terminal:
+            summary = _plainly(config) if plain else _as_flow(config, server=server)
+            show_outcome(terminal.console, summary, str(config_path))
     _end(summary, as_json, strict)
+
+
+def _server_of(config_path: Path, overrides: list[str], plain: bool) -> "AbstractContextManager[OwnServer | None]":
+    """Prefect's server, which starts while the libraries are loaded; nothing for a plain run."""
+    if plain:
+        return nullcontext()
+    from flows.own_server import own_server
+    from forecasting.config_file import read_config, workspace_of
+
+    return own_server(workspace_of(read_config(config_path, overrides)), with_schedules=False)
 
 
 def _stage_command(stage: Stage) -> Callable[..., None]:
@@ -118,10 +131,12 @@ def _plainly(config: "Config", target: str | None = None, options: Options | Non
     return run_stages(config, target, options)
 
 
-def _as_flow(config: "Config", target: str | None = None, options: Options | None = None) -> "RunSummary":
+def _as_flow(
+    config: "Config", target: str | None = None, options: Options | None = None, server: "OwnServer | None" = None
+) -> "RunSummary":
     from flows.run import run_flow
 
-    return run_flow(config, target, options)
+    return run_flow(config, target, options, server)
 
 
 @app.command()

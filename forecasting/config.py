@@ -6,10 +6,10 @@ Component settings are dataclasses beside their components; here they are put to
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from forecasting.config_errors import sentences
+from forecasting.config_file import WORKSPACE, read_config
 from forecasting.config_keys import keys_of
 from forecasting.errors import InputError, unknown
 from forecasting.evaluation.gate import PromotionSettings
@@ -227,7 +227,7 @@ class Config(_Strict):
     """Name of the pipeline: of its folder in the workspace, its experiment and its registered model. 1 to 100 letters,
     digits, dots, dashes and underscores, the first a letter or digit. Example: m4_hourly
     """
-    workspace: Path = Path("workspace")
+    workspace: Path = WORKSPACE
     """Folder that holds everything the pipeline writes; several pipelines may share one. Example: workspace"""
     seed: int = Field(default=7, ge=0)
     """Seed of everything random; the same seed and data give the same forecasts, bit by bit on CPU. Example: 7"""
@@ -327,19 +327,7 @@ class Config(_Strict):
 
 def load_config(path: Path, overrides: list[str] | None = None) -> Config:
     """The config at `path` with `key.path=value` overrides; raises InputError with one line per mistake."""
-    try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"the config must be a file that exists, got {path}: give the path of a YAML file") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InputError(f"the config must be readable YAML, got {path}: {error}") from None
-    if not isinstance(raw, dict):
-        raise InputError(
-            f"the config must be a mapping of keys to values, got {'nothing' if raw is None else 'a list' if isinstance(raw, list) else 'a single value'} in {path}: `forecast config` lists the keys"
-        )
-    for override in overrides or []:
-        _override(raw, override)
-    return parse_config(raw)
+    return parse_config(read_config(path, overrides or []))
 
 
 def parse_config(raw: dict[str, Any]) -> Config:
@@ -348,28 +336,3 @@ def parse_config(raw: dict[str, Any]) -> Config:
         return Config.model_validate(raw)
     except ValidationError as error:
         raise InputError("\n".join(sentences(error.errors(), Config, masked))) from None
-
-
-def _override(raw: dict[str, Any], override: str) -> None:
-    key, equals, text = override.partition("=")
-    if not equals or not key:
-        raise InputError(f"an override must be key.path=value, got {override!r}: for example --set task.horizon=24")
-    *parents, last = key.split(".")
-    place: Any = raw
-    for depth, part in enumerate(parents):
-        if isinstance(place, list) and part.isdigit() and int(part) < len(place):
-            place = place[int(part)]
-        elif isinstance(place, dict):
-            place = place.setdefault(part, {})
-        else:
-            raise InputError(
-                f"an override must name a key of the config, got {'.'.join(parents[: depth + 1])!r}: "
-                "`forecast config` lists the keys"
-            )
-    value = yaml.safe_load(text)
-    if isinstance(place, list) and last.isdigit() and int(last) < len(place):
-        place[int(last)] = value
-    elif isinstance(place, dict):
-        place[last] = value
-    else:
-        raise InputError(f"an override must name a key of the config, got {key!r}: `forecast config` lists the keys")

@@ -107,3 +107,18 @@ def test_a_server_that_was_started_ends_with_the_block_whether_it_answered_or_no
     assert psutil.Process().children() == before
     with FileLock(own.home / "server.lock", timeout=0):
         pass
+
+
+@pytest.mark.parametrize("error", [InputError("rule, value, way out"), KeyboardInterrupt()])
+def test_a_first_start_that_was_for_nothing_leaves_nothing(error, tmp_path, monkeypatch):
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    monkeypatch.setenv("PREFECT_HOME", "")  # as unset, and nothing sets it for the tests that follow
+
+    def run() -> None:
+        with own_server(tmp_path / "workspace", with_schedules=False):
+            assert (tmp_path / "workspace" / "prefect").is_dir()
+            raise error
+
+    with pytest.raises(type(error)):
+        run()
+    assert not (tmp_path / "workspace").exists()
