@@ -12,7 +12,7 @@ import optuna
 from optuna.trial import TrialState
 
 from forecasting.errors import DivergedError
-from forecasting.evaluation.selection import inner_score
+from forecasting.evaluation.backtest import inner_score
 from forecasting.forecasters.protocol import Task, no_progress
 from forecasting.forecasters.recurrent.forecaster import RecurrentForecaster, RecurrentSettings
 from forecasting.forecasters.recurrent.settings import settings_from_dict

@@ -67,7 +67,7 @@ def bare_side(folder: Path, steps: int, half: int) -> dict[str, Any]:
     from dataclasses import asdict
 
     from forecasting.config import parse_config
-    from forecasting.evaluation.selection import inner_score
+    from forecasting.evaluation.backtest import inner_score
     from forecasting.forecasters.protocol import no_progress
     from forecasting.forecasters.recurrent.forecaster import RecurrentForecaster
     from forecasting.forecasters.recurrent.settings import settings_from_dict

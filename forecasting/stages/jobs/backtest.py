@@ -11,10 +11,9 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from forecasting.evaluation.backtest import backtest
+from forecasting.evaluation.backtest import backtest, inner_score
 from forecasting.evaluation.leak_check import LeakReport, fit_leak_check, leak_check, window_leak_check
 from forecasting.evaluation.scoring import score, step_scores
-from forecasting.evaluation.selection import inner_score
 from forecasting.evaluation.slices import step_slices
 from forecasting.forecasters.protocol import Forecaster, no_progress
 from forecasting.forecasters.recurrent.ensemble import EnsembleForecaster

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import JsonValue
 
 from forecasting.errors import DivergedError
-from forecasting.evaluation.selection import inner_score
+from forecasting.evaluation.backtest import inner_score
 from forecasting.forecasters.protocol import Task
 from forecasting.forecasters.recurrent.calibration import Calibration
 from forecasting.forecasters.recurrent.checkpoints import CheckpointFolder
