@@ -116,14 +116,11 @@ def own_server(workspace: Path, with_schedules: bool) -> Iterator[OwnServer | No
         yield None
         return
     server = OwnServer(prefect_home(workspace), with_schedules)
-    useless = server.fresh
+    useless = False
     try:
         yield server
-        useless = False
-    except InputError:
-        raise
-    except BaseException:
-        useless = server.fresh and not server.answered
+    except BaseException as error:
+        useless = server.fresh and (isinstance(error, InputError) or not server.answered)
         raise
     finally:
         server.stop()

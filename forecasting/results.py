@@ -215,7 +215,7 @@ def _make(order: _Order, progress: Progress) -> Result[Any]:
         _seal(scratch, told, seconds)
         shutil.rmtree(final, ignore_errors=True)
         scratch.replace(final)
-        _sync(final.parent)
+        sync(final.parent)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     shutil.rmtree(kept, ignore_errors=True)
@@ -228,7 +228,7 @@ def _seal(folder: Path, outcome: BaseModel, seconds: float) -> None:
     text = json.dumps(record, sort_keys=True)
     (folder / _RECORD).write_text(f"{text}\n{hashlib.sha256(text.encode()).hexdigest()}\n", encoding="utf-8")
     for path in [*folder.rglob("*"), folder]:
-        _sync(path)
+        sync(path)
 
 
 def _file_digests(folder: Path) -> dict[str, str]:
@@ -243,7 +243,7 @@ def _file_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
     """What was written to a file or folder is on the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:

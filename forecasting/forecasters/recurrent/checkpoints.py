@@ -6,7 +6,6 @@ goes on from the one before, or starts anew, and ends in the same weights.
 """
 
 import json
-import os
 import platform
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from forecasting.results import sync
 from forecasting.training.state import FitState
 
 _KEPT = 2
@@ -44,9 +44,9 @@ class CheckpointFolder:
         place = self.folder / f"{number:08d}.safetensors"
         beside = place.with_suffix(".tmp")
         save_file({k: t.cpu().contiguous() for k, t in state.tensors.items()}, beside, metadata={"state": values})
-        _sync(beside)
+        sync(beside)
         beside.replace(place)
-        _sync(self.folder)
+        sync(self.folder)
         for old in self._files()[:-_KEPT]:
             old.unlink()
 
@@ -69,12 +69,3 @@ class CheckpointFolder:
                 return FitState({name: file.get_tensor(name) for name in file.keys()}, state["values"])  # noqa: SIM118
         except (SafetensorError, OSError, ValueError, KeyError, TypeError):
             return None
-
-
-def _sync(path: Path) -> None:
-    """What was written to a file or folder is on the disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

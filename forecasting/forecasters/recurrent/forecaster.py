@@ -193,7 +193,7 @@ class RecurrentForecaster:
         return (np.maximum(paths, 0.0) if self.task.non_negative else paths), usable
 
     def save(self, folder: Path) -> None:
-        """Write the complete state (see `recurrent_state`); ValueError before a fit."""
+        """Write the complete state (see `state`); ValueError before a fit."""
         resolved, inputs, network = self._fitted()
         write_state(
             State(
