@@ -194,8 +194,12 @@ class _Pool:
 
     @property
     def lives(self) -> bool:
-        """Whether none of its workers has died: the system may kill an idle one too."""
-        return all(process.is_alive() for process in list((self._pool._processes or {}).values()))
+        """Whether none of its workers has died: the system may kill an idle one too.
+
+        Their sentinels say so as soon as they are gone. `is_alive` does not: it holds a process whose status somebody
+        else has collected for alive, until the pool's own thread has seen the end.
+        """
+        return not connection.wait([process.sentinel for process in [*(self._pool._processes or {}).values()]], 0)
 
     def close(self) -> None:
         """Ends the workers, which have nothing left to do."""

@@ -184,12 +184,13 @@ def test_kept_workers_of_a_call_that_failed_are_replaced() -> None:
 
 
 def test_an_idle_worker_that_was_killed_is_replaced() -> None:
-    with kept_workers():
-        before = set(run_jobs(pid_after, [0.1] * 2, 2))
-        for worker in _workers():
+    for _ in range(10):  # who sees its end first, the pool's own thread, this test or the next call, is a race
+        with kept_workers():
+            before = set(run_jobs(pid_after, [0.1] * 2, 2))
+            worker = _workers()[0]
             worker.kill()
             worker.wait()
-        assert before.isdisjoint(run_jobs(pid_after, [0.0] * 2, 2))
+            assert before.isdisjoint(run_jobs(pid_after, [0.0] * 2, 2))
 
 
 def test_kept_workers_serve_one_call_at_a_time() -> None:
