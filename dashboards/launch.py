@@ -17,6 +17,7 @@ OPTIONS = (
     ("server.fileWatcherType", "none"),
     ("server.showEmailPrompt", "false"),
     ("browser.gatherUsageStats", "false"),
+    ("logger.hideWelcomeMessage", "true"),  # with it goes an offer to install Streamlit's skills for coding agents
     ("client.toolbarMode", "minimal"),
     ("client.showErrorDetails", "type"),
     ("theme.base", "light"),
@@ -50,7 +51,7 @@ def command(workspace: Path, name: str, port: int, open_browser: bool = False) -
 
 
 def launch(workspace: Path, name: str, port: int, open_browser: bool) -> int:
-    """Become the dashboard's server: this process is replaced, so signals reach it and none is left behind.
+    """Say where, and become the dashboard's server: this process is replaced, so signals reach it and none is left behind.
 
     The exit code is the server's. Raises InputError where the port is taken.
     """
@@ -61,6 +62,7 @@ def launch(workspace: Path, name: str, port: int, open_browser: bool) -> int:
         except (OSError, OverflowError) as error:
             raise InputError(f"the port must be a free one, got {port} ({error}): give another with --port") from None
     arguments = command(workspace, name, port, open_browser)
+    sys.stdout.write(f"dashboard of {name}: http://{HOST}:{port} (Ctrl-C ends it)\n")
     sys.stdout.flush()
     sys.stderr.flush()
     os.execv(arguments[0], arguments)
