@@ -17,10 +17,11 @@ from importlib import import_module
 from multiprocessing import connection
 from multiprocessing.queues import SimpleQueue
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+T = TypeVar("T")
 Progress = Callable[[int, int, str], None]  # done, total, what to show beside the bar
 OnProgress = Callable[[int, int, int, str], None]  # index of the job, then as Progress
 
@@ -58,7 +59,8 @@ def run_jobs(
 ) -> list[Any]:
     """`function(job, progress)` for every job in up to `workers` processes; results in the order of `jobs`.
 
-    With one worker or one job everything runs in this process, unless `isolated` asks for a process of its own.
+    With one worker or one job everything runs in this process, unless `isolated` asks for a process of its own or workers
+    are kept and wait, which have loaded their libraries already.
     `function` must be importable by name, jobs and results must survive pickling. Workers take the jobs in order.
 
     `on_result(index, result)` and `on_progress(index, done, total, text)` are called in this thread, as things happen;
@@ -68,7 +70,7 @@ def run_jobs(
     anything raised in this thread, KeyboardInterrupt included. A worker that dies raises BrokenProcessPool, after the
     results that were there have been handed to `on_result`.
     """
-    if not isolated and (workers <= 1 or len(jobs) <= 1):
+    if not isolated and (workers <= 1 or len(jobs) <= 1) and not (jobs and _kept(workers)):
         return _run_here(function, jobs, on_result, on_progress)
     pool = _Pool(max(1, min(workers, len(jobs)))) if isolated else _taken(workers)
     try:
@@ -107,6 +109,27 @@ def warm_workers(workers: int, modules: Sequence[str]) -> None:
         pool.warm(modules)
         if not _given_back(pool):
             pool.close()
+
+
+@contextmanager
+def beside(function: Callable[[Any, Progress], T], job: Any) -> Iterator[Callable[[], T]]:
+    """Inside, a fresh process of its own does `function(job, progress)`; what is yielded waits for its result.
+
+    The result's exception is raised there; a block that is left by one kills the process.
+    """
+    pool = _Pool(1)
+    try:
+        yield pool.start(function, job).result
+    except BaseException:
+        pool.kill()
+        raise
+    pool.close()
+
+
+def _kept(workers: int) -> bool:
+    """Whether a pool of that size waits for work."""
+    with _KEPT:
+        return any(pool.size == workers for pool in _idle)
 
 
 def _released() -> "list[_Pool]":
@@ -165,6 +188,11 @@ class _Pool:
         with _spawning(function):
             futures = {self._pool.submit(_call, function, back, i, job): i for i, job in enumerate(jobs)}
         return self._collect(futures, on_result, on_progress)
+
+    def start(self, function: Callable[[Any, Progress], T], job: Any) -> Future[T]:
+        """One job, of whose progress nobody is told."""
+        with _spawning(function):
+            return self._pool.submit(_call, function, None, 0, job)
 
     def warm(self, modules: Sequence[str]) -> None:
         """Every worker imports `modules`; what is given to `run` waits for it."""

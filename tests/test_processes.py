@@ -15,7 +15,7 @@ import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from forecasting.errors import StoppedError
-from forecasting.processes import Progress, kept_workers, run_jobs, workers_of
+from forecasting.processes import Progress, beside, kept_workers, run_jobs, workers_of
 
 
 def pid_after(seconds: float, progress: Progress) -> int:
@@ -156,6 +156,32 @@ def test_kept_workers_do_the_next_jobs_and_end_with_the_block() -> None:
         assert set(run_jobs(pid_after, [0.0] * 4, 2)) <= {worker.pid for worker in _workers()}
         assert first <= {worker.pid for worker in _workers()}
 
+    assert _workers() == []
+
+
+def test_one_job_goes_to_kept_workers_too() -> None:
+    with kept_workers():
+        workers = set(run_jobs(pid_after, [0.1] * 2, 2))
+        assert set(run_jobs(pid_after, [0.0], 2)) <= workers
+        assert run_jobs(pid_after, [0.0], 1) == [os.getpid()]
+        assert run_jobs(pid_after, [], 2) == []
+
+
+def test_a_job_beside_the_block_has_a_process_of_its_own() -> None:
+    with beside(pid_after, 0.0) as done:
+        (worker,) = _workers()
+        assert done() == worker.pid
+    assert _workers() == []
+
+
+def test_what_a_job_beside_raises_is_raised_where_its_result_is_asked_for() -> None:
+    with beside(halve, 3) as done, pytest.raises(ValueError, match="3 is odd"):
+        done()
+
+
+def test_a_block_that_ends_in_an_error_does_not_wait_for_the_job_beside_it() -> None:
+    with pytest.raises(KeyboardInterrupt), beside(pid_after, 3600.0):
+        raise KeyboardInterrupt
     assert _workers() == []
 
 

@@ -12,7 +12,7 @@ from forecasting.evaluation.gate import Verdict, decide
 from forecasting.evaluation.metrics import nominal_coverage
 from forecasting.evaluation.rules import Facts, rules_table
 from forecasting.forecasters.saved import SavedState
-from forecasting.processes import run_jobs
+from forecasting.processes import beside
 from forecasting.schema import CUTOFF, DS, UNIQUE_ID, Y_HAT, PromoteSummary, RuleRow, Served
 from forecasting.stages.backtest import Compared
 from forecasting.stages.champion import champion_of, point_to, read_champion, served_part, step_back
@@ -62,12 +62,12 @@ def promote(
     plan: Plan, data: Ingested, windowed: Windowed, trained: Trained, compared: Compared, registry: Registry
 ) -> Promoted:
     """Let the gate decide what is served, and register it as champion."""
-    verdict = judge(plan, data, windowed, trained, compared)
+    verdict, fitted = _judged(plan, data, windowed, trained, compared)
     before = read_champion(plan.paths)
     if verdict.decision == "kept":
         served = served_part(champion_of(plan.paths))
     else:
-        state = served_state(plan, data, windowed, trained, verdict.champion)
+        state = fitted or served_state(plan, data, windowed, trained, verdict.champion)
         version = registry.register_champion(state.folder, verdict.champion, verdict)
         served = _served(data, compared, verdict, state, version)
         point_to(plan.paths, served)
@@ -97,24 +97,39 @@ def roll_back(plan: Plan, registry: Registry) -> PromoteSummary:
     )
 
 
-def judge(plan: Plan, data: Ingested, windowed: Windowed, trained: Trained, compared: Compared) -> Verdict:
-    """The verdict. The reload, which takes seconds, is tried only where all other rules are passed."""
+def _judged(
+    plan: Plan, data: Ingested, windowed: Windowed, trained: Trained, compared: Compared
+) -> tuple[Verdict, SavedState | None]:
+    """The verdict, and what serves after it where that was fitted on the way.
+
+    The reload takes seconds of one process and is tried only where all other rules are passed; another process fits what
+    would serve meanwhile.
+    """
     facts = _facts(plan, windowed, trained, compared)
     verdict = _decide(plan, windowed, trained, compared, facts)
     if verdict.decision != "promoted":
-        return verdict
-    difference = reload_difference(plan, data, windowed, compared.tested[verdict.champion])
-    return _decide(plan, windowed, trained, compared, replace(facts, reload_difference=difference))
+        return verdict, None
+    tested = compared.tested[verdict.champion]
+    job = _reload_job(plan, data, windowed, tested)
+    with beside(reload, job) as reloaded:
+        state = served_state(plan, data, windowed, trained, verdict.champion) if plan.workers > 1 else None
+        again = reloaded()
+    facts = replace(facts, reload_difference=_largest_difference(tested, again))
+    verdict = _decide(plan, windowed, trained, compared, facts)
+    return verdict, state if verdict.decision == "promoted" else None
 
 
-def reload_difference(plan: Plan, data: Ingested, windowed: Windowed, tested: Tested) -> float:
-    """The largest relative difference of forecasts from a fresh process to those of the backtest, at the newest cutoff."""
+def _reload_job(plan: Plan, data: Ingested, windowed: Windowed, tested: Tested) -> ReloadJob:
+    """Forecasts of the newest cutoff again, from the saved state in a fresh process."""
     origins = windowed.origins
     newest = origins.take(origins.window == origins.window.max())
     sample = newest.take(slice(0, None, max(1, len(newest) // RELOAD_SAMPLE)))
     state = tested.model.refits[-1][1] if tested.model.refits else tested.model.state
-    job = ReloadJob(state=state, dataset=data.dataset, origins=sample, fallback=plan.fallback, device=plan.device)
-    (again,) = run_jobs(reload, [job], 1, isolated=True)
+    return ReloadJob(state=state, dataset=data.dataset, origins=sample, fallback=plan.fallback, device=plan.device)
+
+
+def _largest_difference(tested: Tested, again: pl.DataFrame) -> float:
+    """The largest relative difference of forecasts that were made again to those of the backtest."""
     key = [UNIQUE_ID, CUTOFF, DS]
     there = tested.scan("backtest").join(again.lazy().select(key), on=key, how="semi").collect()
     both = there.join(again, on=key, how="full", suffix="_again")
