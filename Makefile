@@ -11,7 +11,7 @@ INSTALLED_DOCS := $(VENV)/.installed-docs
 # pip compiles 17,000 modules one by one: COMPILE does it on every core, without those that nothing here imports.
 # Without setuptools' warning, nine lines long, that a folder in the current directory goes before an installed package.
 PIP := PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --no-compile --constraint constraints.txt
-UNUSED := /(tests?|testing|databricks|matplotlib|sklearn|plotly/(graph_objs|validators)|torch/(_inductor|onnx))/
+UNUSED := /(tests?|testing/_internal|databricks|matplotlib|sklearn|plotly/(graph_objs|validators)|torch/_inductor/(codegen|kernel))/
 COMPILE := -$(BIN)/python -m compileall -qq -j 0 -x '$(UNUSED)' $(VENV)/lib
 export DO_NOT_TRACK := true
 
