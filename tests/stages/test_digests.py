@@ -30,7 +30,7 @@ CUTS: dict[str, dict[str, Any]] = {  # overrides; `steps` are those of every net
 }
 MADE_ON = "torch 2.13.0+cpu, AVX2"
 DIGESTS = {
-    "fertility": "8f3882934073a56dec0133fcb34cccc33647bd108082b2b3132afdcffb6ddec4",
+    "fertility": "ef5025b7973e140e1f1e13eba04a80a0f10489258bc804bfbb17f5c9a77db5ea",
     "co2": "0b723c6877899cd6d103bb7fe7dd2709c692df7c8efd636f4610a60637cfbeab",
     "retail_simulated": "74defaafe9be23e02bc92df9d6d99db25f6118572c3b4428a1a76fe97312f4a7",
 }
