@@ -19,7 +19,7 @@ export DO_NOT_TRACK := true
 run: install
 	$(BIN)/forecast run configs/fertility.yaml
 
-# What running needs, the dashboard too; `dev` adds what tests, lint and benchmarks need, in one go where nothing is there.
+# What running needs, the dashboard too; `dev` adds what tests, lint, benchmarks and docs need, in one go where nothing is there.
 # Python's own pip may be years old, and takes half as long again.
 install: $(INSTALLED)
 dev: $(INSTALLED_DEV)
@@ -34,9 +34,9 @@ $(INSTALLED): pyproject.toml constraints.txt
 $(INSTALLED_DEV): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) --upgrade pip
-	$(PIP) --editable ".[dev]"
+	$(PIP) --editable ".[dev,docs]"
 	$(COMPILE)
-	touch $(INSTALLED) $@
+	touch $(INSTALLED) $(INSTALLED_DOCS) $@
 
 lint: dev
 	$(BIN)/ruff check .

@@ -1,12 +1,12 @@
 """What pydantic finds wrong with a config, in this project's words: rule, value, way out. No sentence of pydantic is passed on."""
 
-import difflib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args, get_origin
 
 from forecasting.config_keys import in_words, inner, is_settings, keys_of, options, sections
+from forecasting.errors import nearest
 
 Shown = Callable[[str], str]  # text as it may be repeated: without secrets
 _LONGEST = 80  # characters of a value that a message repeats
@@ -61,11 +61,6 @@ def place_of(model: type, loc: Sequence[int | str]) -> Place:
         else:
             place = _below(place, members[0] if members else None, str(part))
     return place
-
-
-def nearest(name: str, known: Sequence[str]) -> str | None:
-    """The known name that was most likely meant."""
-    return next(iter(difflib.get_close_matches(name, known, n=1, cutoff=0.6)), None)
 
 
 def _member(members: list[object], label: str) -> object:

@@ -51,7 +51,13 @@ def _override(raw: dict[str, Any], override: str) -> None:
                 f"an override must name a key of the config, got {'.'.join(parents[: depth + 1])!r}: "
                 "`forecast config` lists the keys"
             )
-    value = yaml.safe_load(text)
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        reason = " ".join(str(error).split())
+        raise InputError(
+            f"the value of an override must be YAML, got {override!r}: {reason}: quote or close it"
+        ) from None
     if isinstance(place, list) and last.isdigit() and int(last) < len(place):
         place[int(last)] = value
     elif isinstance(place, dict):

@@ -1,5 +1,8 @@
 """The errors that a user can meet, each with its exit code; a message is: rule, value, way out."""
 
+import difflib
+from collections.abc import Sequence
+
 EXIT_CODES = {
     0: "done",
     1: "an error that has no code of its own",
@@ -72,4 +75,11 @@ class Terminated(KeyboardInterrupt):
 
 def unknown(what: str, value: object, known: list[str], where: str) -> InputError:
     """The error of a failed look-up: names the value, what is known, and the config key to mend."""
-    return InputError(f"{what} must be one of {', '.join(sorted(known))}, got {value!r}: set {where}")
+    near = nearest(value, known) if isinstance(value, str) else None
+    meant = f"did you mean {near}? " if near else ""
+    return InputError(f"{what} must be one of {', '.join(sorted(known))}, got {value!r}: {meant}set {where}")
+
+
+def nearest(name: str, known: Sequence[str]) -> str | None:
+    """The known name that was most likely meant."""
+    return next(iter(difflib.get_close_matches(name, known, n=1, cutoff=0.6)), None)

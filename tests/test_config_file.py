@@ -8,6 +8,7 @@ import pytest
 
 from forecasting.config import load_config
 from forecasting.config_file import WORKSPACE, read_config, workspace_of
+from forecasting.errors import InputError
 from tests.test_layers import ROOT
 
 SHIPPED = sorted((ROOT / "configs").glob("*.yaml"))
@@ -28,3 +29,12 @@ def test_reading_it_loads_no_library_of_the_application() -> None:
     code = "import sys, forecasting.config_file, flows.own_server; print(*{'torch', 'polars', 'prefect'} & sys.modules.keys())"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert run.stdout.strip() == ""
+
+
+@pytest.mark.parametrize("override", ["forecasters=[1", "name='x", "task={horizon: 2"])
+def test_a_value_that_is_no_yaml_is_refused_in_one_line(override: str) -> None:
+    with pytest.raises(
+        InputError, match=r"the value of an override must be YAML, got .*: quote or close it$"
+    ) as refused:
+        read_config(SHIPPED[0], [override])
+    assert "\n" not in str(refused.value)

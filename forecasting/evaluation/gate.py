@@ -24,7 +24,7 @@ BEST_BASELINE = "best_baseline"
 Decision = Literal["promoted", "kept", "rejected", "insufficient", "no_candidate"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PromotionSettings:
     """The gate: what a candidate must show to be served."""
 

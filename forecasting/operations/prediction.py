@@ -53,7 +53,7 @@ class PredictionSettings:
             raise InputError(f"max_fallback must lie in 0..1, got {self.max_fallback}: set prediction.max_fallback")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Lineage:
     """Which model made the rows, from which data, in which run."""
 

@@ -10,9 +10,8 @@ import yaml
 from pydantic import BaseModel
 
 from forecasting.config import Config
-from forecasting.config_errors import nearest
 from forecasting.config_keys import Key, in_words, is_settings, keys_of, options, sections
-from forecasting.errors import InputError
+from forecasting.errors import InputError, nearest
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -43,7 +43,7 @@ _PROPOSALS = (pl.Int64(), pl.Float64(), pl.Date(), pl.Datetime("us"))  # for a c
 Opened = Callable[[Mapping[str, pl.DataType]], pl.LazyFrame]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class CsvSource:
     """Text files with a header and a delimiter.
 
@@ -53,7 +53,7 @@ class CsvSource:
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012 - read by pydantic where the config file is parsed
     looks_like: ClassVar[str] = "a .csv, .tsv or .txt file, or a folder of .csv files"
 
-    path: str
+    path: str = field(kw_only=False)
     """File, folder or glob, read in the order of the names; in a folder, names that begin with `.` or `_` are left out.
     Example: sales/*.csv
     """

@@ -17,14 +17,14 @@ from forecasting.sources.places import Options, Place
 from forecasting.sources.scan import HEAD_ROWS, KEYS, Recognised, Scan, fingerprint_of
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DeltaSource:
     """A Delta table at its newest or at an older version."""
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012 - read by pydantic where the config file is parsed
     looks_like: ClassVar[str] = "a Delta table"
 
-    path: str
+    path: str = field(kw_only=False)
     """Folder or object-store URI of the Delta table. Example: lake/sales"""
     kind: Literal["delta"] = "delta"
     """The kind of source."""

@@ -39,14 +39,14 @@ _INTEGER = re.compile(r"0|-?[1-9]\d{0,17}")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ParquetSource:
     """Parquet files, hive partitions and object stores."""
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012 - read by pydantic where the config file is parsed
     looks_like: ClassVar[str] = "a .parquet file, or a folder of them"
 
-    path: str
+    path: str = field(kw_only=False)
     """File, folder or glob, read in the order of the names; in a folder, names that begin with `.` or `_` are left out;
     or an object-store URI. Folders named column=value become columns. Example: s3://bucket/sales/
     """

@@ -35,7 +35,7 @@ _SCHEMA = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SimulatedSource:
     """A seeded panel of daily sales whose truth is known."""
 

@@ -14,14 +14,14 @@ from forecasting.sources.scan import HEAD_ROWS, KEYS, Recognised, Scan, streamed
 from forecasting.sources.secrets import Resolved, require_no_password, resolved_url
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SqlSource:
     """A table or a query of a database; the connection only reads."""
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012 - read by pydantic where the config file is parsed
     looks_like: ClassVar[str] = "URL#TABLE of a database, as sqlite:///shop.db#sales"
 
-    url: str
+    url: str = field(kw_only=False)
     """Address of the database; its secrets as ${NAME} of the environment, a password that is written out is refused.
     Example: postgresql://me:${DB_PASSWORD}@host/shop
     """

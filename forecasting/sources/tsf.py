@@ -25,7 +25,7 @@ class _File(NamedTuple):
     dated: bool  # every series starts at midnight and steps by whole days
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TsfSource:
     """Files in the text format of the Monash archive.
 
@@ -36,7 +36,7 @@ class TsfSource:
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012 - read by pydantic where the config file is parsed
     looks_like: ClassVar[str] = "a .tsf file, or a folder of them"
 
-    path: str
+    path: str = field(kw_only=False)
     """File, folder or glob, read in the order of the names; in a folder, names that begin with `.` or `_` are left out.
     Example: m4_hourly_dataset.tsf
     """

@@ -57,7 +57,7 @@ def backtest(
         output: also write all forecasts to this Parquet file
     """
     bench = _Bench(plan=plan, data=data, windowed=windowed)
-    models = [*networks_of(plan, data, windowed, trained), *_blends(trained), *_baselines(plan, trained)]
+    models = [*_networks(plan, data, windowed, trained), *_blends(trained), *_baselines(plan, trained)]
     present = present_champion(plan, windowed, models)
     if present.model is not None:
         models.append(present.model)
@@ -90,7 +90,7 @@ def backtest(
     return Compared(tested=tested, forecasts=forecasts, comparison=comparison, present=present, summary=summary)
 
 
-def networks_of(plan: Plan, data: Ingested, windowed: Windowed, trained: Trained) -> list[Model]:
+def _networks(plan: Plan, data: Ingested, windowed: Windowed, trained: Trained) -> list[Model]:
     """Every network that was fitted, with its refits."""
     networks = [
         Model(

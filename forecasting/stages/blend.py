@@ -12,7 +12,7 @@ from forecasting.schema import BlendOutcome
 from forecasting.series.arrays.as_of import as_of
 from forecasting.stages.fits import Fitted
 from forecasting.stages.ingest import Ingested
-from forecasting.stages.jobs.blend import BlendJob, FinalBlendJob
+from forecasting.stages.jobs.blend import BlendJob
 from forecasting.stages.plan import Plan
 from forecasting.stages.states import serving_of
 from forecasting.stages.window import Windowed
@@ -58,20 +58,6 @@ def blend(
     _remember(plan, windowed, {name: state for name, state in baselines.items() if state.digest in members})
     results = plan.results.run(jobs, listening().progress)
     return {job.name: result for job, result in zip(jobs, results, strict=True)}
-
-
-def served_blend(
-    plan: Plan, data: Ingested, name: str, evaluated: Result[BlendOutcome], states: Mapping[str, SavedState]
-) -> Result[BlendOutcome]:
-    """The blend that is served: the weights of the evaluated one over members fitted once more on all rows."""
-    job = FinalBlendJob(
-        name=name,
-        evaluated=SavedState.at(evaluated.folder / "state"),
-        members=tuple(states[member] for member in evaluated.outcome.members),
-        serving=serving_of(plan, data),
-    )
-    (result,) = plan.results.run([job])
-    return result
 
 
 def _asked(plan: Plan, networks: list[str]) -> list[BlendSettings]:

@@ -39,11 +39,16 @@ def read_champion(paths: Paths) -> Champion | None:
         return None
     try:
         return Champion.model_validate(json.loads(paths.champion.read_text(encoding="utf-8")))
-    except (OSError, ValueError, ValidationError) as error:
-        reason = str(error).splitlines()[0]
+    except (OSError, ValueError) as error:
+        reason = _wrong_in(error) if isinstance(error, ValidationError) else str(error)
         raise InputError(
             f"the pointer to the champion must be readable, got {paths.champion}: {reason}: remove it and promote again"
         ) from None
+
+
+def _wrong_in(error: ValidationError) -> str:
+    places = [".".join(str(part) for part in wrong["loc"]) or "the whole" for wrong in error.errors()]
+    return f"missing or not as it was written: {', '.join(dict.fromkeys(places))}"
 
 
 def champion_of(paths: Paths) -> Champion:

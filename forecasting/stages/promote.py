@@ -20,7 +20,8 @@ from forecasting.stages.comparison import Tested
 from forecasting.stages.ingest import Ingested
 from forecasting.stages.jobs.reload import ReloadJob, reload
 from forecasting.stages.plan import Plan
-from forecasting.stages.train import Trained, served_state
+from forecasting.stages.served import served_state
+from forecasting.stages.train import Trained
 from forecasting.stages.window import Windowed
 
 RELOAD_SAMPLE = 8  # series

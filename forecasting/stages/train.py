@@ -5,16 +5,15 @@ the backtest: the same fits, or further ones on the whole history.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from forecasting.forecasters.saved import SavedState
 from forecasting.reporting.reporter import listening
 from forecasting.results import Result
 from forecasting.schema import BlendOutcome, TrainSummary
-from forecasting.series.arrays.cutoffs import last_origins
-from forecasting.stages.blend import blend, served_blend
-from forecasting.stages.fits import Fitted, Order, fit_forecasters, fitted_members
+from forecasting.stages.blend import blend
+from forecasting.stages.fits import Fitted, Order, fit_forecasters
 from forecasting.stages.ingest import Ingested
 from forecasting.stages.jobs.fit import Recipe
 from forecasting.stages.plan import Plan
@@ -49,7 +48,7 @@ class Trained:
 
 def train(plan: Plan, data: Ingested, windowed: Windowed, tuned: Tuned) -> Trained:
     """Fit every network on rows up to the first evaluation cutoff."""
-    recipes = recipes_of(plan, windowed, tuned)
+    recipes = _recipes(plan, windowed, tuned)
     fits = fit_forecasters(plan, data, [Order(recipe=recipe, label=name) for name, recipe in recipes.items()])
     evaluated = {name: fit.evaluated for name, fit in zip(recipes, fits, strict=True)}
     held_back = {name: fit.held_back for name, fit in zip(recipes, fits, strict=True)}
@@ -86,7 +85,7 @@ def train(plan: Plan, data: Ingested, windowed: Windowed, tuned: Tuned) -> Train
     )
 
 
-def recipes_of(plan: Plan, windowed: Windowed, tuned: Tuned) -> dict[str, Recipe]:
+def _recipes(plan: Plan, windowed: Windowed, tuned: Tuned) -> dict[str, Recipe]:
     """The evaluated fit of each network, tuned values in place."""
     return {
         given.name: Recipe(
@@ -101,36 +100,3 @@ def recipes_of(plan: Plan, windowed: Windowed, tuned: Tuned) -> dict[str, Recipe
         )
         for given in plan.config.forecasters
     }
-
-
-def served_fit(plan: Plan, data: Ingested, windowed: Windowed, trained: Trained, name: str) -> Fitted:
-    """The network that is served: fitted once more on all rows, or the evaluated one as it is."""
-    evaluated = trained.evaluated[name]
-    if not plan.config.training.final_fit:
-        return evaluated
-    until = last_origins(windowed.arrays, data.dataset.reading.align)
-    order = Order(
-        recipe=replace(trained.recipes[name], until=until, inner=until.take(slice(0))),
-        label=f"final fit {name}",
-        members=fitted_members(evaluated, stop=True),
-        calibration=evaluated.outcome.calibration,
-    )
-    (fits,) = fit_forecasters(plan, data, [order])
-    if fits.evaluated.outcome.failed is not None:
-        why = fits.evaluated.outcome.failed
-        listening().warn(f"the final fit of {name} failed ({why}): the evaluated one serves")
-        return evaluated
-    return fits.evaluated
-
-
-def served_state(plan: Plan, data: Ingested, windowed: Windowed, trained: Trained, name: str) -> SavedState:
-    """The complete state of what will be served."""
-    if name in trained.evaluated:
-        return SavedState.at(served_fit(plan, data, windowed, trained, name).folder / "state")
-    if name in trained.baselines or not plan.config.training.final_fit:
-        return trained.states[name]
-    evaluated = trained.blends[name]
-    members = [member for member in evaluated.outcome.members if member in trained.fitted]
-    finals = {member: served_fit(plan, data, windowed, trained, member) for member in members}
-    states = trained.states | {member: SavedState.at(result.folder / "state") for member, result in finals.items()}
-    return SavedState.at(served_blend(plan, data, name, evaluated, states).folder / "state")

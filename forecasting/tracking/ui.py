@@ -60,11 +60,6 @@ def serve_ui(uri: str, artifacts: str, port: int, open_browser: bool, tell: Call
     return 128 + received[0]
 
 
-def run_page(address: str, experiment_id: str, run: str) -> str:
-    """The page of one run on the server at `address`."""
-    return f"{address.rstrip('/')}/#/experiments/{experiment_id}/runs/{run}{_TRAINING}"
-
-
 @contextmanager
 def ui_server(uri: str, artifacts: str, port: int, received: list[int]) -> Iterator[Server]:
     """The server for the block, answering when it begins (unless a signal was `received`), gone when it ends."""

@@ -10,7 +10,7 @@ Averaging = Literal["none", "ema", "swa"]
 _CHOICES = {"schedule": get_args(Schedule), "averaging": get_args(Averaging)}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TrainingSettings:
     """How one network is trained; budgets that are null adapt to the size of the panel."""
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:  # the config reads its space, long before a study begins
 Choice = str | int | float | bool | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Distribution:
     """Either `choices`, or a range from `low` to `high` (integers where both are), on a log scale or in steps."""
 

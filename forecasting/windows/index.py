@@ -39,12 +39,6 @@ class WindowIndex:
     def __len__(self) -> int:
         return int(self.cumulative[-1]) if len(self.count) else 0
 
-    def locate(self, k: Ints) -> tuple[Ints, Ints]:
-        """Series and origin row of windows k, each in [0, len(self)); both (B,)."""
-        series = np.searchsorted(self.cumulative, k, side="right")
-        row = self.first[series] + k - (self.cumulative[series] - self.count[series])
-        return series.astype(np.int64), row
-
     def summary(self) -> WindowSummary:
         """What the `window` stage reports."""
         return WindowSummary(self.count, self.observed, self.count == 0)

@@ -30,10 +30,6 @@ class Scale(NamedTuple):
         """y in units of the window; broadcasts."""
         return (y - self.level) / self.spread
 
-    def invert(self, z: Tensor) -> Tensor:
-        """z back in the unit of y; broadcasts."""
-        return self.level + self.spread * z
-
 
 Statistic = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]  # y, known -> level, spread
 

@@ -9,7 +9,7 @@ from forecasting.config import parse_config
 from forecasting.evaluation.backtest import backtest
 from forecasting.forecasters.saved import load_forecaster
 from forecasting.series.arrays.cutoffs import evaluation_origins
-from forecasting.stages.train import served_fit
+from forecasting.stages.served import served_fit
 from tests.conftest import tiny_config
 from tests.stages.chain import fitted
 

@@ -11,7 +11,7 @@ import pytest
 from forecasting.errors import InputError
 from forecasting.tracking.registry import promote, register, resolve
 from forecasting.tracking.runs import Tracker, TrackingUnavailable
-from forecasting.tracking.ui import run_page, serve_ui, ui_server
+from forecasting.tracking.ui import serve_ui, ui_server
 
 
 def _free_port() -> int:
@@ -37,11 +37,6 @@ def test_a_port_that_is_taken_is_refused(tracker: Tracker) -> None:
         port = taken.getsockname()[1]
         with pytest.raises(InputError, match=f"must be free on 127.0.0.1, got {port}.*--port"):
             serve_ui(tracker.uri, str(tracker.workspace), port, open_browser=False)
-
-
-def test_a_run_has_a_page() -> None:
-    page = "http://127.0.0.1:5000/#/experiments/1/runs/ab?workflowType=machine_learning"
-    assert run_page("http://127.0.0.1:5000/", "1", "ab") == page
 
 
 @pytest.mark.slow

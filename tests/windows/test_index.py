@@ -39,7 +39,8 @@ def brute_force(arrays, until, min_history, horizon):
 def test_the_index_holds_just_the_origins_that_brute_force_finds(given_panel):
     arrays, until, min_history, horizon = given_panel
     index = build_index(arrays.offsets, arrays.next_observed, arrays.observed_before, until, min_history, horizon)
-    located = list(zip(*(x.tolist() for x in index.locate(np.arange(len(index)))), strict=True)) if len(index) else []
+    origins = zip(index.first.tolist(), index.count.tolist(), strict=True)
+    located = [(s, first + k) for s, (first, count) in enumerate(origins) for k in range(count)]
     assert located == brute_force(arrays, until, min_history, horizon)
     assert index.summary().n_windows.sum() == len(index)
 

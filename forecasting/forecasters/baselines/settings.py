@@ -1,19 +1,19 @@
 """The settings of a baseline, as they stand in the config."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from forecasting.errors import InputError, unknown
 from forecasting.forecasters.baselines.engine import EngineName
 from forecasting.forecasters.baselines.table import BASELINES
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class BaselineSettings:
     """One baseline of the config; `ets` alone is short for `{kind: ets}`."""
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012 - read by pydantic where the config file is parsed
 
-    kind: str
+    kind: str = field(kw_only=False)
     """Which baseline; `forecast forecasters` lists them. Example: ets"""
     name: str = ""
     """Name in leaderboard and runs, unique; empty: the kind. Example: ets_short"""

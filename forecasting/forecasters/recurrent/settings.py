@@ -59,13 +59,13 @@ class EncodingSettings:
             raise InputError(f"steps have no length, got {self.length}: set encoding.kind to segments or leave it out")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RecurrentSettings:
     """One network; a null adapts to the data (see `defaults`)."""
 
     __pydantic_config__ = {"extra": "forbid"}  # noqa: RUF012 - read by pydantic where the config file is parsed
 
-    name: str
+    name: str = field(kw_only=False)
     """Name in leaderboard and runs; unique. Example: gru_seq2seq"""
     kind: Literal["recurrent"] = "recurrent"
     """The kind of forecaster."""

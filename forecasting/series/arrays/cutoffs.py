@@ -19,7 +19,7 @@ from forecasting.series.arrays.series_arrays import Align, IntArray, Origins, Se
 Stamp = int | datetime | date | str  # a ds as YAML gives it; text in ISO form
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class EvaluationSettings:
     """Which cutoffs are forecast from, and what the forecasts are scored by: a rolling origin (`n_windows`), everything
     after `train_until`, or given `cutoffs`.

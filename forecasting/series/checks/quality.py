@@ -30,7 +30,7 @@ from forecasting.series.checks.rules import GRID_RULES, KEY_RULES, STAMP_RULES, 
 from forecasting.series.checks.snapping import Grid, Stamped, at_start, grid_of, snapped, tolerance
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class QualitySettings:
     """Which series are used, and what is mended."""
 
