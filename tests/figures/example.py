@@ -7,10 +7,18 @@ import numpy as np
 import polars as pl
 from deltalake import write_deltalake
 
+from forecasting.evaluation.leaderboard import leaderboard, standing
 from forecasting.evaluation.metrics import labels_of
 from forecasting.reporting.run_report import ReportData
 from forecasting.results import write_json
-from forecasting.schema import Latest
+from forecasting.schema import (
+    BacktestTable,
+    Latest,
+    PublishedTable,
+    ScoresTable,
+    SeriesTable,
+    StepScoresTable,
+)
 
 HOSTILE = '<img src=x onerror="window.hacked=1">'
 SCRIPT = "</script><script>window.hacked=1</script>"
@@ -23,6 +31,13 @@ MODELS = {
     "naive": ("baseline", 1.6),
 }
 VERDICT = "gru_encoder_decoder is promoted: it beats ets, the best baseline, by 15.1 % MASE (90 pairs from 30 series)."
+SCHEMAS = {
+    "series": SeriesTable,
+    "backtest": BacktestTable,
+    "scores": ScoresTable,
+    "step_scores": StepScoresTable,
+    "forecasts": PublishedTable,
+}
 HORIZON, YEARS, CUTOFFS = 5, (1960, 2011), (1996, 2001, 2006)
 IDS = [
     HOSTILE,
@@ -101,37 +116,23 @@ def step_scores(backtest: pl.DataFrame, frame: pl.DataFrame) -> pl.DataFrame:
     return grouped.with_columns(metric=pl.lit("mase")).select("run_id", "model", "step", "metric", "value")
 
 
-def leaderboard(long: pl.DataFrame) -> pl.DataFrame:
-    """The leaderboard of those scores, best first."""
-    wide = (
-        long.group_by("model", "metric")
-        .agg(pl.col("value").mean())
-        .pivot("metric", index="model", values="value")
-        .sort("mase", "model")
+def board_of(long: pl.DataFrame) -> pl.DataFrame:
+    """The leaderboard of those scores, as a run makes it."""
+    costs = pl.DataFrame(
+        [(name, 1234 if kind == "recurrent" else 0, 12.3456, 0.0456) for name, (kind, _) in MODELS.items()],
+        schema=["model", "n_parameters", "fit_seconds", "predict_seconds"],
+        orient="row",
     )
-    base = {row["model"]: row["mase"] for row in wide.iter_rows(named=True)}
-    best = min(v for m, v in base.items() if MODELS[m][0] == "baseline")
-    return wide.select(
-        rank=pl.int_range(1, pl.len() + 1),
-        model="model",
-        kind=pl.col("model").replace_strict({m: k for m, (k, _) in MODELS.items()}),
-        mase="mase",
-        smape="smape",
-        coverage="coverage",
-        skill_seasonal_naive=1 - pl.col("mase") / base["seasonal_naive"],
-        skill_best_baseline=1 - pl.col("mase") / best,
-        n_scores=pl.lit(90),
-        n_fallback=pl.lit(0),
-        fit_seconds=pl.lit(12.3456),
-        predict_seconds=pl.lit(0.0456),
-    )
+    kinds = {name: kind for name, (kind, _) in MODELS.items()}
+    stand = standing(long, "mase", seed=7, confidence=0.95, overlap=1)
+    return leaderboard(long, kinds, costs, "mase", n_fallback=dict.fromkeys(MODELS, 0), standing=stand)
 
 
 def report_data() -> ReportData:
     """The report of that pipeline: its champion beside the best baseline."""
     frame = history()
     backtest = forecasts(frame)
-    board = leaderboard(scores(backtest, frame))
+    board = board_of(scores(backtest, frame))
     return ReportData(
         name="fertility",
         verdict_sentence=VERDICT,
@@ -152,12 +153,12 @@ def write_workspace(workspace: Path, name: str = "fertility", ids: list[str] | N
     frame = history(ids)
     backtest = forecasts(frame)
     long = scores(backtest, frame)
-    board = leaderboard(long)
+    board = board_of(long)
     published = forecasts(frame, cutoffs=(YEARS[1],), models=("gru_encoder_decoder",)).with_columns(
         model_name=pl.lit(name),
         model_version=pl.lit("3"),
         model_digest=pl.lit("ab" * 32),
-        dataset_version=pl.lit(0),
+        dataset_version=pl.lit(0, dtype=pl.Int64),
         generated_at=pl.lit(datetime(2026, 1, 5, 6, tzinfo=UTC)),
     )
     tables = {
@@ -167,6 +168,8 @@ def write_workspace(workspace: Path, name: str = "fertility", ids: list[str] | N
         "step_scores": step_scores(backtest, frame),
         "forecasts": published,
     }
+    for table, schema in SCHEMAS.items():
+        schema.validate(tables[table])
     for table, rows in tables.items():
         write_deltalake(str(folder / table), rows.to_arrow())
     latest = Latest(
