@@ -2,20 +2,24 @@
 
 import logging
 import threading
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
+import yaml
 from prefect import flow, get_client
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterTags
 from prefect.client.schemas.objects import FlowRun
 from prefect.states import Running
+from typer.testing import CliRunner
 
 from flows.pipeline import FLOWS, RUN
 from flows.record import RunLog, end_killed_runs
 from flows.run import run_flow
 from flows.tasks import call_stage
+from forecasting.cli import app
 from forecasting.config import parse_config
 from forecasting.errors import InputError, LimitError
 from forecasting.reporting.reporter import listening, reporting
@@ -174,3 +178,27 @@ def test_no_run_is_ended_on_a_server_that_other_machines_may_share(values, monke
         lost = lost_run(client, values)
         assert around() == 0
         assert client.read_flow_run(lost).state_name == "Running"
+
+
+def runs_of(values: dict[str, Any]) -> int:
+    with get_client(sync_client=True) as client:
+        runs = client.read_flow_runs(flow_run_filter=FlowRunFilter(tags=FlowRunFilterTags(all_=[values["name"]])))
+    return sum(run.parameters["config"]["workspace"] == values["workspace"] for run in runs)
+
+
+@pytest.mark.parametrize(
+    ("named", "options", "n_runs"),
+    [(True, [], 1), (True, ["--plain"], 0), (False, [], 0)],
+    ids=["a-server-is-named", "plain", "no-server-is-named"],
+)
+def test_the_command_of_a_stage_is_a_flow_run_where_a_server_is_named_unless_plain(
+    values, tmp_path, monkeypatch, named, options, n_runs
+):
+    config = tmp_path / "tiny.yaml"
+    config.write_text(yaml.safe_dump(values))
+    if not named:
+        monkeypatch.delenv("PREFECT_API_URL")
+    done = CliRunner().invoke(app, ["ingest", str(config), *options])
+    assert done.exit_code == 0, done.output
+    assert runs_of(values) == n_runs
+    assert not (Path(values["workspace"]) / "prefect").exists()  # no server of its own either
