@@ -53,6 +53,11 @@ def test_every_model_is_scored_on_identical_series_and_cutoffs(finished):
     assert len(pairs["naive"]) == 8 * 2
 
 
+def test_a_first_run_says_of_no_stage_that_it_is_reused(finished):
+    assert finished[1].reused == []
+    assert [name for name, summary in finished[1].stages.items() if summary.reused] == []
+
+
 def test_a_second_run_reuses_every_stage_and_publishes_no_duplicate(finished):
     workspace, first = finished
     before = published(workspace)
