@@ -64,7 +64,7 @@ class MlflowRecorder:
         """The parent run with its parameters, the data and the resolved config."""
         self.run_id = value.run_id
         self._folder.mkdir(parents=True, exist_ok=True)
-        self._recorded = set(json.loads(self._marks.read_text()) if self._marks.exists() else [])
+        self._recorded = self._read_marks()
         resolved = self.config.model_dump(mode="json")
         (self._folder / "config.yaml").write_text(yaml.safe_dump(resolved, sort_keys=False), encoding="utf-8")
         self._try(lambda: self._open(value))
@@ -338,6 +338,13 @@ class MlflowRecorder:
         if self._tracker is None or self.mlflow_run_id is None:
             raise TrackingUnavailable("the run has no record in MLflow yet")
         return self._tracker, self.mlflow_run_id
+
+    def _read_marks(self) -> set[str]:
+        """What was recorded before; a file that cannot be read counts as absent, since what is recorded again adds nothing."""
+        try:
+            return set(json.loads(self._marks.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError):
+            return set()
 
     def _once(self, mark: str, work: Callable[[], None]) -> None:
         """Do what has not been recorded for this run before."""

@@ -68,6 +68,19 @@ def test_a_second_run_reuses_every_stage_and_publishes_no_duplicate(finished):
     assert published(workspace).equals(before)
 
 
+@pytest.mark.parametrize("damage", [b"", b'["workspace tu', b"7", b"\xff"])
+def test_a_damaged_note_of_what_was_recorded_is_made_again_and_doubles_no_child(finished, damage):
+    workspace, first = finished
+    client = MlflowClient(f"sqlite:///{workspace / 'mlflow.db'}")
+    experiment = client.get_run(first.mlflow_run_id).info.experiment_id
+    before = {run.info.run_id for run in client.search_runs([experiment])}
+    (marks,) = (workspace / "tiny").rglob("recorded.json")
+    marks.write_bytes(damage)
+    run(parse_config(tiny_config(workspace)))
+    assert {run.info.run_id for run in client.search_runs([experiment])} == before
+    assert json.loads(marks.read_text())
+
+
 def weights(workspace: Path) -> dict[str, bytes]:
     files = (workspace / "tiny" / "results" / "train").rglob("network.safetensors")
     return {path.parent.parent.name: path.read_bytes() for path in files}
